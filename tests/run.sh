@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.." || exit 2
 export O=${O:-$PWD/build} LC_ALL=C.UTF-8 TOP=$PWD
 export RESCUE=$O/rescue
 mkdir -p "$O"
-passed=0 failed=0 skipped=0 filter=
+passed=0 failed=0 skipped=0 started=0 filter=
 suites=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -19,21 +19,54 @@ done
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 
-# one NAME TIMEOUT COMMAND...: runs one test and counts it
-one() {
-	local name=$1 limit=${TEST_TIMEOUT:-$2} t0=$SECONDS rc
-	shift 2
-	[[ -z $filter || $name == *$filter* ]] || return 0
-	timeout -k 20 "$limit" "$@" >"$log/out" 2>&1 </dev/null
+# run_test NAME TIMEOUT COMMAND...: runs one test; its result and output go to files of its own
+run_test() {
+	local name=$1 limit=${TEST_TIMEOUT:-$2} t0=$SECONDS out=$log/$3 rc
+	shift 3
+	timeout -k 20 "$limit" "$@" >"$out.out" 2>&1 </dev/null
 	rc=$?
+	printf '%s %d %d\n' "$name" $((SECONDS - t0)) $rc >"$out.result"
+}
+
+# report ID: counts and shows one finished test
+report() {
+	local name seconds rc
+	read -r name seconds rc <"$log/$1.result"
 	case $rc in
-	0) passed=$((passed + 1)); printf 'PASS %s (%d s)\n' "$name" $((SECONDS - t0)) ;;
-	77) skipped=$((skipped + 1)); printf 'SKIP %s: %s\n' "$name" "$(tail -n 1 "$log/out")"
+	0) passed=$((passed + 1)); printf 'PASS %s (%d s)\n' "$name" "$seconds" ;;
+	77) skipped=$((skipped + 1)); printf 'SKIP %s: %s\n' "$name" "$(tail -n 1 "$log/$1.out")"
 		[ -z "${CI:-}" ] || failed=$((failed + 1)) ;;
-	*) failed=$((failed + 1)); printf 'FAIL %s (%d s, exit code %d)\n' "$name" $((SECONDS - t0)) $rc
-		tail -n 60 "$log/out" | sed 's/^/    | /'
-		[ "${KEEP_GOING:-1}" = 1 ] || finish ;;
+	*) failed=$((failed + 1)); printf 'FAIL %s (%d s, exit code %d)\n' "$name" "$seconds" "$rc"
+		tail -n 60 "$log/$1.out" | sed 's/^/    | /' ;;
 	esac
+	rm -f "$log/$1".*
+	[ "$rc" = 0 ] || [ "$rc" = 77 ] || [ "${KEEP_GOING:-1}" = 1 ] || finish
+}
+
+# one NAME TIMEOUT COMMAND...: a test that runs alone
+one() {
+	wanted "$1" || return 0
+	run_test "$1" "$2" 0 "${@:3}"
+	report 0
+}
+
+# par NAME TIMEOUT COMMAND...: a test that may run beside others, as many as there are processors; `drain` waits for them
+par() {
+	wanted "$1" || return 0
+	while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+	started=$((started + 1))
+	run_test "$1" "$2" $started "${@:3}" &
+}
+
+drain() {
+	local i
+	wait
+	for ((i = 1; i <= started; i++)); do report $i; done
+	started=0
+}
+
+wanted() {
+	[[ -z $filter || $1 == *$filter* ]]
 }
 
 finish() {
@@ -57,8 +90,9 @@ build() {
 programs() { # programs SUITE TIMEOUT FOLDER
 	local p
 	for p in "$3"/test_*; do
-		[[ -x $p && $p != *.d ]] && one "$1:$(basename "$p")" "$2" "$p"
+		[[ -x $p && $p != *.d ]] && par "$1:$(basename "$p")" "$2" "$p"
 	done
+	drain
 }
 
 corpora() { # corpora SUITE FOLDER
@@ -66,8 +100,9 @@ corpora() { # corpora SUITE FOLDER
 	for p in "$2"/fuzz_*; do
 		[[ -x $p && $p != *.d ]] || continue
 		n=$(basename "$p")
-		one "$1:$n" 300 "$p" "tests/fuzz/corpus/${n#fuzz_}"
+		par "$1:$n" 300 "$p" "tests/fuzz/corpus/${n#fuzz_}"
 	done
+	drain
 }
 
 scripts() { # scripts SUITE TIMEOUT
@@ -82,9 +117,10 @@ valgrind_unit() {
 	local p
 	for p in "$O"/unit/test_*; do
 		[[ -x $p && $p != *.d ]] || continue
-		one "valgrind:$(basename "$p")" 900 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+		par "valgrind:$(basename "$p")" 900 valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
 			--trace-children=no --child-silent-after-fork=yes --suppressions=tests/valgrind.supp "$p"
 	done
+	drain
 }
 
 fuzzing() {
@@ -93,10 +129,11 @@ fuzzing() {
 		[[ -x $p && $p != *.d ]] || continue
 		n=$(basename "$p"); n=${n#fuzz_}
 		mkdir -p "$O/corpus/$n"
-		one "fuzz:$n" $((${FUZZ_SECONDS:-8} + 120)) env -C "$O/corpus/$n" ASAN_OPTIONS=detect_leaks=1 "$p" -max_total_time="${FUZZ_SECONDS:-8}" \
+		par "fuzz:$n" $((${FUZZ_SECONDS:-8} + 120)) env -C "$O/corpus/$n" ASAN_OPTIONS=detect_leaks=1 "$p" -max_total_time="${FUZZ_SECONDS:-8}" \
 			-timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 -artifact_prefix="$O/corpus/crash-$n-" \
 			"$O/corpus/$n" "$TOP/tests/fuzz/corpus/$n"
 	done
+	drain
 }
 
 suite() {
