@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "base.h"
+#include "cmd.h"
+#include "fault.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-	puts("rescue " RESCUE_VERSION);
-	return 0;
+	fault_init();
+	return cmd_main(argc, argv);
 }
