@@ -27,7 +27,10 @@ struct journal {
 	struct journal_rec *recs;
 	size_t n;
 	bool torn;              /* a torn last line was found (and cut off when opened for appending) */
+	bool failed;            /* an append failed: the file's end is unknown, nothing more may follow */
 };
+
+#define JOURNAL_INIT { -1, NULL, NULL, 0, false, false }
 
 /* Opens or creates DIR/journal for one run: flock (-EBUSY with a sentence that names the pid), folder synced. */
 int journal_open(struct journal *j, const char *dir, struct err *e);
