@@ -12,7 +12,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointe
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif
-PKGS := blkid mount fdisk libbtrfsutil yaml-0.1 efivar efiboot libkmod libcrypto libxxhash zlib libzstd liblz4
+PKGS := blkid mount fdisk libbtrfsutil yaml-0.1 efivar efiboot libkmod libcrypto libxxhash zlib libdeflate libzstd liblz4
 ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS))

@@ -6,7 +6,7 @@ set -eu
 
 build="gcc make pkg-config git libc6-dev libblkid-dev libmount-dev libfdisk-dev libbtrfsutil-dev
  libarchive-dev libyaml-dev libefivar-dev libefiboot-dev libkmod-dev libssl-dev
- zlib1g-dev libzstd-dev liblzo2-dev liblz4-dev libxxhash-dev libacl1-dev libattr1-dev nettle-dev liblzma-dev libbz2-dev"
+ zlib1g-dev libdeflate-dev libzstd-dev liblzo2-dev liblz4-dev libxxhash-dev libacl1-dev libattr1-dev nettle-dev liblzma-dev libbz2-dev"
 demo="$build btrfs-progs e2fsprogs dosfstools xfsprogs util-linux fdisk tar zstd attr acl"
 check="$demo clang libclang-rt-14-dev llvm valgrind libcmocka-dev python3 mtools gdisk rsync strace
  xz-utils lzop cpio kmod udev busybox-static cryptsetup-bin lvm2 mdadm dmsetup smartmontools nano
@@ -15,7 +15,7 @@ check="$demo clang libclang-rt-14-dev llvm valgrind libcmocka-dev python3 mtools
  grub-efi-amd64-bin grub-efi-amd64-signed shim-signed grub-pc-bin grub-common grub2-common
  systemd-boot-efi sbsigntool efibootmgr
  linux-image-cloud-amd64 gddrescue
- bacula-sd bacula-fd bacula-director-sqlite3 bacula-console sqlite3
+ bacula-sd bacula-fd bacula-director bacula-director-sqlite3 bacula-console sqlite3
  libarchive-tools hyperfine man-db"
 
 want=${1:-check}
