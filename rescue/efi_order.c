@@ -215,7 +215,7 @@ static bool in_place(const struct efi_entries *s, uint16_t num, enum efi_place p
 
 	if (at < 0)
 		return false;
-	return place == EFI_KEEP || (place == EFI_FIRST ? at == 0 : (size_t)at + 1 == s->n_order);
+	return place == EFI_KEEP || place == EFI_APPEND || (place == EFI_FIRST ? at == 0 : (size_t)at + 1 == s->n_order);
 }
 
 static int put_in_order(const struct efi_entries *s, uint16_t num, enum efi_place place, struct efi_done *done, struct err *e)
@@ -226,12 +226,12 @@ static int put_in_order(const struct efi_entries *s, uint16_t num, enum efi_plac
 
 	if (in_place(s, num, place))
 		return 0;
-	if (place != EFI_LAST)
+	if (place == EFI_FIRST || place == EFI_KEEP)
 		order[n++] = num;
 	for (size_t i = 0; i < s->n_order; i++)
 		if (s->order[i] != num)
 			order[n++] = s->order[i];
-	if (place == EFI_LAST)
+	if (place == EFI_LAST || place == EFI_APPEND)
 		order[n++] = num;
 	r = write_order(order, n, e);
 	done->ordered = r == 0;

@@ -38,7 +38,7 @@ int efi_entries_read(struct efi_entries *ret, struct err *e);
 void efi_entries_free(struct efi_entries *s);
 const struct efi_entry *efi_entries_find(const struct efi_entries *s, uint16_t num);
 
-enum efi_place { EFI_FIRST, EFI_LAST, EFI_KEEP };       /* KEEP: where it is; first when the order does not name it */
+enum efi_place { EFI_FIRST, EFI_LAST, EFI_KEEP, EFI_APPEND };   /* KEEP, APPEND: where it is; else first, else last */
 
 struct efi_want {
 	const char *label, *file;
@@ -59,7 +59,7 @@ struct efi_done {
 };
 
 int efi_entry_ensure(const struct efi_want *w, struct efi_done *ret, struct err *e);
-/* Looks only: 1 when an active entry for this partition and file exists and stands first (any place unless EFI_FIRST); else 0 with a sentence. */
+/* Looks only: 1 when an active entry for this partition and file exists and stands at its place; else 0 with a sentence. */
 int efi_entry_holds(const struct efi_want *w, uint16_t *ret_num, struct err *e);
 
 /*

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "efi_repair.h"
+
+#include <stdarg.h>
+
+#include "efi_var.h"
+#include "fs.h"
+
+static void say(struct efi_repair *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void say(struct efi_repair *r, const char *fmt, ...)
+{
+	AUTO_FREE char *line = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) < 0)
+		line = NULL;
+	va_end(ap);
+	if (r->say && line)
+		r->say(r->arg, line);
+}
+
+static const char *arch_of(const struct efi_repair *r)
+{
+	return r->arch ? r->arch : efi_arch();
+}
+
+/* What is on the ESP, reduced to `file` when one was asked for. */
+static int loaders(const struct efi_repair *r, struct esp_loader **ret, size_t *ret_n, struct err *e)
+{
+	AUTO_FREE char *real = r->file ? esp_find(r->esp, r->file) : NULL;
+	struct esp_loader *v, *one;
+	size_t n;
+	int rc = esp_scan(r->esp, arch_of(r), &v, &n, e);
+
+	if (rc < 0)
+		return rc;
+	if (r->file && real) {
+		one = xcalloc(1, sizeof(*one));
+		for (size_t i = 0; i < n && !one->file; i++)
+			if (strcasecmp(v[i].file, r->file) == 0) {
+				*one = v[i];
+				v[i] = (struct esp_loader){ 0 };
+			}
+		if (!one->file)
+			*one = (struct esp_loader){ .source = ESP_KNOWN, .file = xstrdup(r->file), .label = xstrdup("Linux") };
+		esp_loaders_free(v, n);
+		v = one;
+		n = 1;
+	}
+	if (!n || (r->file && !real)) {
+		esp_loaders_free(v, n);
+		return err_set(e, -ENOENT, "ESP '%s': %s%s", r->esp, r->file ? "no file " : "no boot loader for this machine; install one first",
+			       r->file ? r->file : "");
+	}
+	if (r->label) {
+		free(v[0].label);
+		v[0].label = xstrdup(r->label);
+	}
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+int efi_repair_pick(const struct efi_repair *r, char **ret_file, char **ret_label, struct err *e)
+{
+	struct esp_loader *v;
+	size_t n;
+	int rc = loaders(r, &v, &n, e);
+
+	if (rc < 0)
+		return rc;
+	*ret_file = xstrdup(v[0].file);
+	*ret_label = xstrdup(v[0].label);
+	esp_loaders_free(v, n);
+	return 0;
+}
+
+static struct efi_want want_of(const struct efi_repair *r, const struct esp_loader *l, size_t part, enum efi_place place)
+{
+	return (struct efi_want){ .label = l->label, .file = l->file, .hd = r->parts[part].hd, .data = l->data, .data_len = l->data_len,
+				  .place = place, .stale = esp_hd_is_gone };
+}
+
+static void say_done(struct efi_repair *r, const struct efi_done *d, const struct esp_loader *l, size_t part)
+{
+	const char *what = d->created ? "made" : d->rewritten ? "corrected" : d->ordered ? "put in its place" : NULL;
+
+	if (what)
+		say(r, "Boot%04X '%s': %s: %s on %s", d->num, l->label, what, l->file, r->parts[part].dev);
+	if (d->doubles)
+		say(r, "Boot%04X '%s': %u identical copies removed", d->num, l->label, d->doubles);
+	r->written += d->created + d->rewritten + d->ordered + d->doubles;
+}
+
+static int ensure(struct efi_repair *r, const struct esp_loader *l, size_t part, enum efi_place place, struct efi_done *d, struct err *e)
+{
+	struct efi_want w = want_of(r, l, part, place);
+	int rc = efi_entry_ensure(&w, d, e);
+
+	if (rc == 0)
+		say_done(r, d, l, part);
+	return rc;
+}
+
+/* True when the order begins with an entry for one of these loaders: someone chose it. */
+static bool first_is_ours(const struct efi_repair *r, const struct esp_loader *v, size_t n)
+{
+	CLEANUP(efi_entries_free) struct efi_entries s = { .current = -1 };
+	const struct efi_entry *en;
+
+	if (efi_entries_read(&s, NULL) < 0)
+		return false;
+	en = s.n_order ? efi_entries_find(&s, s.order[0]) : NULL;
+	for (size_t i = 0; en && en->parsed && (en->opt.attrs & EFI_ACTIVE) && i < n; i++)
+		for (size_t p = 0; p < r->n_parts; p++) {
+			struct efi_loadopt o = { .has_hd = true, .hd = r->parts[p].hd, .file = v[i].file };
+
+			if (v[i].source != ESP_REMOVABLE && efi_loadopt_same(&en->opt, &o))
+				return true;
+		}
+	return false;
+}
+
+/* Last first: each new entry goes to the front, so the best ends there. Members of a RAID likewise. */
+static int all_entries(struct efi_repair *r, const struct esp_loader *v, size_t n, struct err *e)
+{
+	bool chosen = !r->file && first_is_ours(r, v, n);
+	struct efi_done d = { 0 };
+	int rc = 0;
+
+	for (size_t i = n; rc == 0 && i-- > 0;) {
+		if (v[i].source == ESP_REMOVABLE && n > 1)
+			continue;       /* needs no entry */
+		for (size_t p = r->n_parts; rc == 0 && p-- > 0;)
+			rc = ensure(r, &v[i], p, chosen ? EFI_APPEND : i == 0 && p == 0 ? r->place : EFI_KEEP, &d, e);
+	}
+	r->num = d.num;
+	return rc;
+}
+
+/* Counts dumps that fill the NVRAM, for the sentence. */
+static size_t dumps(void)
+{
+	CLEANUP(strv_free) struct strv names = STRV_INIT;
+
+	(void)efi_var_names("cfc8fc79-be2e-4ddc-97f0-9f98bfe298a0", &names, NULL);
+	return names.n;
+}
+
+static char *why(const struct err *e)
+{
+	size_t n = e->code == -ENOSPC ? dumps() : 0;
+
+	if (n)
+		return xasprintf("%s; %zu crash dumps fill it: collect and erase them (step pstore), restart once so that the firmware "
+				 "reclaims the room, repair again", e->msg, n);
+	if (e->code == -ENOSPC)
+		return xasprintf("%s; some firmware frees deleted variables only at a restart", e->msg);
+	return xstrdup(e->msg);
+}
+
+static bool is_refusal(int code)
+{
+	return code == -ENOSPC || code == -EROFS || code == -EPERM || code == -EACCES || code == -EINVAL || code == -EIO || code == -ENODEV ||
+	       code == -ENOENT || code == -ENXIO;
+}
+
+static int removable(struct efi_repair *r, const struct esp_loader *l, bool force, struct err *e)
+{
+	bool changed = false;
+	int rc;
+
+	if (l->source == ESP_REMOVABLE)
+		return 0;
+	rc = esp_removable(r->esp, arch_of(r), l->file, l->label, force, &changed, e);
+	if (rc == 0 && changed) {
+		say(r, "removable path \\EFI\\BOOT: starts %s", l->file);
+		r->written++;
+	}
+	return rc;
+}
+
+int efi_repair(struct efi_repair *r, struct err *e)
+{
+	struct esp_loader *v;
+	struct err refused = ERR_INIT;
+	size_t n;
+	int rc = loaders(r, &v, &n, e);
+
+	if (rc < 0)
+		return rc;
+	rc = r->n_parts ? efi_var_ready(&refused)
+			: err_set(&refused, -ENXIO, "ESP '%s': the partition is not known, so no entry can name it", r->esp);
+	if (rc == 0)
+		rc = all_entries(r, v, n, &refused);
+	if (rc < 0 && (r->entries_only || !is_refusal(rc))) {
+		esp_loaders_free(v, n);
+		return err_set(e, rc, "%s", refused.msg);
+	}
+	if (rc < 0)
+		r->degraded = why(&refused);
+	rc = r->degraded || r->removable ? removable(r, &v[0], r->degraded != NULL, e) : 0;
+	r->first = xstrdup(v[0].file);
+	esp_loaders_free(v, n);
+	return rc;
+}
+
+static int same_files(const char *esp, const char *a, const char *b, struct err *e)
+{
+	AUTO_FREE char *pa = esp_find(esp, a), *pb = esp_find(esp, b), *da = NULL, *db = NULL;
+	size_t na, nb;
+	int r;
+
+	if (!pa || !pb) {
+		err_set(e, -ENOENT, "ESP '%s': no file %s", esp, pa ? b : a);
+		return 0;
+	}
+	r = fs_read(pa, 256 * MIB, &da, &na, e);
+	if (r == 0)
+		r = fs_read(pb, 256 * MIB, &db, &nb, e);
+	if (r < 0)
+		return r;
+	if (na == nb && memcmp(da, db, na) == 0)
+		return 1;
+	err_set(e, -EIO, "ESP '%s': %s is not a copy of %s", esp, b, a);
+	return 0;
+}
+
+int efi_repair_holds(const struct efi_repair *r, const char *file, const char *label, bool degraded, struct err *e)
+{
+	AUTO_FREE char *path = esp_find(r->esp, file), *boot = xasprintf("\\EFI\\BOOT\\BOOT%s.EFI", arch_of(r));
+	struct esp_loader l = { .file = (char *)file, .label = (char *)label };
+	uint16_t num;
+	int rc = 1;
+
+	if (!path) {
+		err_set(e, -ENOENT, "ESP '%s': no file %s", r->esp, file);
+		return 0;
+	}
+	if (degraded)
+		return same_files(r->esp, file, boot, e);
+	for (size_t p = 0; rc == 1 && p < r->n_parts; p++) {
+		struct efi_want w = want_of(r, &l, p, p == 0 ? r->place : EFI_KEEP);
+
+		rc = efi_entry_holds(&w, &num, e);
+	}
+	return rc;
+}
