@@ -58,6 +58,7 @@ loop_file() {
 	done
 	[ -n "$LOOP" ] || fail "no loop device for $1"
 	LOOPS+=("$LOOP")
+	[[ " $* " == *" -r "* ]] || blockdev --setrw "$LOOP"   # a read-only flag outlives the file that was attached before
 }
 loop_end() { losetup -d "$1"; local l k=(); for l in "${LOOPS[@]}"; do [ "$l" = "$1" ] || k+=("$l"); done; LOOPS=("${k[@]}"); }
 
