@@ -29,6 +29,7 @@ struct blk {
 	struct strv mounts;
 	bool swap;              /* active as swap */
 	bool hibernated;        /* swap that holds a suspended system (T65) */
+	int unreadable;         /* -errno when its content could not be read; then the content fields are NULL */
 };
 
 /* All block devices that have a medium (size > 0), partitions and loop devices included. Probes content: reads, never writes. */
