@@ -91,6 +91,7 @@ struct opt_val {
 	char *key;                      /* NULL for list elements and the root */
 	char *text;                     /* OPT_SCALAR */
 	bool quoted;                    /* the scalar was quoted in the plan */
+	bool pending;                   /* the text holds a fact that is not known yet: accepted, not parsed, the field stays empty */
 	struct opt_val *kids;
 	size_t n_kids;
 	int key_line, key_col;          /* place of the key, 1-based */
@@ -98,6 +99,8 @@ struct opt_val {
 };
 
 void opt_val_free(struct opt_val *v);   /* what it owns, not v itself */
+const struct opt_val *opt_val_kid(const struct opt_val *map, const char *key);         /* or NULL */
+const struct opt *opt_row(const struct opt *table, const char *key);                    /* or NULL */
 
 /*
  * Fills `self` (zeroed, of the table's struct size) from `map`. `where` is the file name that starts each error:

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fstab_parse((const char *)data, size, 1, &v, &n);
 	for (size_t i = 0; i < n; i++) {
-		AUTO_FREE char *opts = fstab_set_option(v[i].f[FSTAB_OPTIONS].text, "subvolid", i % 2 ? "7" : NULL);
+		UNUSED AUTO_FREE char *opts = fstab_set_option(v[i].f[FSTAB_OPTIONS].text, "subvolid", i % 2 ? "7" : NULL);
 
 		for (size_t k = 0; k < ARRAY_SIZE(v[i].f); k++)
 			if (v[i].f[k].at > size || v[i].f[k].len > size - v[i].f[k].at || !v[i].f[k].text)
