@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "pe.h"
+
+#define SECTIONS_MAX 96
+
+static uint32_t le(const uint8_t *p, int n)
+{
+	uint32_t v = 0;
+
+	for (int i = n - 1; i >= 0; i--)
+		v = v << 8 | p[i];
+	return v;
+}
+
+void pe_free(struct pe *p)
+{
+	free(p->v);
+	*p = (struct pe){ 0 };
+}
+
+static int bad(struct err *e, const char *why)
+{
+	return err_set(e, -EBADMSG, "not an EFI program: %s", why);
+}
+
+static int sections(const uint8_t *d, size_t n, size_t at, size_t count, struct pe *p, struct err *e)
+{
+	p->v = xcalloc(count + 1, sizeof(*p->v));
+	for (size_t i = 0; i < count; i++, at += 40) {
+		struct pe_section *s = &p->v[p->n++];
+		uint32_t vsize, rsize, raw;
+
+		memcpy(s->name, d + at, 8);
+		vsize = le(d + at + 8, 4);
+		rsize = le(d + at + 16, 4);
+		raw = le(d + at + 20, 4);
+		s->at = raw;
+		s->len = vsize && vsize < rsize ? vsize : rsize;
+		if (raw && rsize && (size_t)raw + s->len > p->need)
+			p->need = (size_t)raw + s->len;
+		if (raw > n || s->len > n - raw) {
+			if (raw && rsize)
+				continue;       /* told below */
+			s->at = s->len = 0;
+		}
+	}
+	return p->need > n ? err_set(e, -ENODATA, "cut off: %zu of at least %zu bytes are there", n, p->need) : 0;
+}
+
+static int parse(const uint8_t *d, size_t n, struct pe *p, struct err *e)
+{
+	size_t pe, opt, count;
+
+	if (n < 64 || d[0] != 'M' || d[1] != 'Z')
+		return bad(e, n ? "no MZ at its start" : "it is empty");
+	pe = le(d + 60, 4);
+	if (pe > n || n - pe < 24 + 70 || memcmp(d + pe, "PE\0\0", 4) != 0)
+		return bad(e, "no PE header");
+	p->machine = (uint16_t)le(d + pe + 4, 2);
+	count = le(d + pe + 6, 2);
+	opt = le(d + pe + 20, 2);
+	p->subsystem = (uint16_t)le(d + pe + 24 + 68, 2);
+	if (count > SECTIONS_MAX || n - pe - 24 < opt || n - pe - 24 - opt < count * 40)
+		return bad(e, "its section table is damaged");
+	return sections(d, n, pe + 24 + opt, count, p, e);
+}
+
+int pe_parse(const void *data, size_t n, struct pe *ret, struct err *e)
+{
+	struct pe p = { 0 };
+	int r = parse(data, n, &p, e);
+
+	if (r < 0) {
+		pe_free(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+const struct pe_section *pe_section(const struct pe *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (str_eq(p->v[i].name, name))
+			return &p->v[i];
+	return NULL;
+}
+
+static bool holds(const uint8_t *d, const struct pe_section *s, const char *what)
+{
+	return s && s->len && memmem(d + s->at, s->len, what, strlen(what)) != NULL;
+}
+
+enum pe_kind pe_kind(const struct pe *p, const void *data, size_t n)
+{
+	const uint8_t *d = data;
+	const struct pe_section *sbat = pe_section(p, ".sbat"), *magic = pe_section(p, ".sdmagic");
+
+	if (pe_section(p, ".linux"))
+		return PE_UKI;
+	if (pe_section(p, "mods") || holds(d, sbat, "\ngrub,"))
+		return PE_GRUB;
+	if (holds(d, sbat, "systemd-boot") || holds(d, magic, "systemd-boot"))
+		return PE_SYSTEMD_BOOT;
+	if (n > 0x206 && memcmp(d + 0x202, "HdrS", 4) == 0)
+		return PE_KERNEL;
+	if (holds(d, sbat, "\nshim,")) {
+		/* shim, its fallback and MokManager share the SBAT line; only shim asks for the loader by this name */
+		static const char second[] = "g\0r\0u\0b\0x\0";
+
+		if (memmem(d, n, second, sizeof(second) - 1) || memmem(d, n, "g\0r\0u\0b\0a\0a\0", 12))
+			return PE_SHIM;
+		return memmem(d, n, "B\0O\0O\0T\0", 8) && memmem(d, n, ".\0C\0S\0V\0", 8) ? PE_FALLBACK : PE_OTHER;
+	}
+	return memmem(d, n, "#### LoaderInfo: systemd-boot", 29) ? PE_SYSTEMD_BOOT : PE_OTHER;
+}
+
+const char *pe_kind_name(enum pe_kind k)
+{
+	static const char *const names[] = { "an EFI program", "shim", "GRUB", "systemd-boot", "a unified kernel image", "a kernel", "shim's fallback" };
+
+	return names[k];
+}
+
+const char *pe_arch(uint16_t machine)
+{
+	switch (machine) {
+	case 0x8664: return "x64";
+	case 0x14c: return "ia32";
+	case 0xaa64: return "aa64";
+	case 0x5064: return "riscv64";
+	case 0x6264: return "loongarch64";
+	default: return NULL;
+	}
+}
