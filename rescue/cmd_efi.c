@@ -17,7 +17,7 @@ static const struct cmd_opt opts[] = {
 	{ "esp", CMD_TEXT, &esp, "DIR", "Repair: folder where the EFI system partition is mounted. Default: every one that this machine has." },
 	{ "loader", CMD_TEXT, &loader, "FILE", "Repair: only this loader, for example '\\EFI\\debian\\shimx64.efi'." },
 	{ "label", CMD_TEXT, &label, "TEXT", "Repair: name of the entry in the firmware's menu." },
-	{ "first", CMD_FLAG, &first, NULL, "Repair: put the best loader first even when another loader of this ESP stands there." },
+	{ "first", CMD_FLAG, &first, NULL, "Repair: put the best loader first even when another entry that can start stands there." },
 	{ "no-removable", CMD_FLAG, &no_removable, NULL, "Repair: do not make \\EFI\\BOOT when it is missing." },
 	CMD_END
 };
@@ -26,6 +26,13 @@ static int failed(const struct err *e)
 {
 	cmd_error("efi: %s", e->msg);
 	return EXIT_FAILED;
+}
+
+/* Text of a firmware on a terminal: control characters shown as '?'; backslashes stay, they are everywhere here. */
+static void add_text(struct str *s, const char *text)
+{
+	for (; *text; text++)
+		str_addc(s, (unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text);
 }
 
 /* ---- list ---- */
@@ -49,9 +56,9 @@ static void list_line(const struct efi_entries *s, const struct efi_entry *en)
 
 	str_addf(&t, "%c Boot%04X%c ", en->place == 0 ? '>' : en->place > 0 ? ' ' : '-', en->num,
 		 en->parsed && (en->opt.attrs & EFI_ACTIVE) ? '*' : ' ');
-	str_add_printable(&t, en->parsed ? en->opt.label : "(unreadable)");
+	add_text(&t, en->parsed ? en->opt.label : "(unreadable)");
 	str_add(&t, "  ");
-	str_add_printable(&t, en->parsed ? en->opt.path : "");
+	add_text(&t, en->parsed ? en->opt.path : "");
 	if (en->parsed && en->opt.data_len)
 		str_addf(&t, "  + %zu bytes data", en->opt.data_len);
 	if (s->current == en->num)
@@ -135,7 +142,7 @@ static void say(void *arg, const char *line)
 
 	(void)arg;
 	str_add(&s, json ? "{\"event\":\"note\",\"text\":\"" : "");
-	json ? str_add_json(&s, line) : str_add_printable(&s, line);
+	json ? str_add_json(&s, line) : add_text(&s, line);
 	str_add(&s, json ? "\"}\n" : "\n");
 	fputs(str_cstr(&s), stdout);
 }
@@ -243,8 +250,9 @@ static int run(int argc, char **argv)
 }
 
 const struct cmd cmd_efi = {
-	.name = "efi", .summary = "Show, save, restore or repair the firmware's boot entries.", .usage = "list|save|restore|repair [FILE]",
-	.manual = "After a BIOS reset, 'rescue efi repair' makes the entries again from what the EFI system partitions hold; nothing must have been "
+	.name = "efi", .summary = "Show, save, restore or repair the firmware's boot entries.", .usage = "ACTION [FILE]",
+	.manual = "ACTION is list, save FILE, restore FILE or repair.\n\n"
+		  "After a BIOS reset, 'rescue efi repair' makes the entries again from what the EFI system partitions hold; nothing must have been "
 		  "saved before. A second repair changes nothing.",
 	.opts = opts, .run = run,
 };

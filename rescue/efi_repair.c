@@ -103,29 +103,39 @@ static int ensure(struct efi_repair *r, const struct esp_loader *l, size_t part,
 	return rc;
 }
 
-/* True when the order begins with an entry for one of these loaders: someone chose it. */
-static bool first_is_ours(const struct efi_repair *r, const struct esp_loader *v, size_t n)
+static bool is_here(const struct efi_repair *r, const struct efi_hd *hd)
+{
+	for (size_t p = 0; p < r->n_parts; p++)
+		if (efi_hd_same(&r->parts[p].hd, hd))
+			return true;
+	return false;
+}
+
+/*
+ * True when the first entry of the order can start something: it names a partition of this machine and, if that is this ESP, a file that
+ * is there. Then someone chose it, and repairing one ESP after the other does not change places for ever.
+ */
+static bool first_is_chosen(const struct efi_repair *r)
 {
 	CLEANUP(efi_entries_free) struct efi_entries s = { .current = -1 };
+	AUTO_FREE char *file = NULL;
 	const struct efi_entry *en;
 
 	if (efi_entries_read(&s, NULL) < 0)
 		return false;
 	en = s.n_order ? efi_entries_find(&s, s.order[0]) : NULL;
-	for (size_t i = 0; en && en->parsed && (en->opt.attrs & EFI_ACTIVE) && i < n; i++)
-		for (size_t p = 0; p < r->n_parts; p++) {
-			struct efi_loadopt o = { .has_hd = true, .hd = r->parts[p].hd, .file = v[i].file };
-
-			if (v[i].source != ESP_REMOVABLE && efi_loadopt_same(&en->opt, &o))
-				return true;
-		}
-	return false;
+	if (!en || !en->parsed || !(en->opt.attrs & EFI_ACTIVE) || !en->opt.has_hd || !en->opt.file)
+		return false;
+	if (!is_here(r, &en->opt.hd))
+		return !esp_hd_is_gone(&en->opt.hd, NULL);
+	file = esp_find(r->esp, en->opt.file);
+	return file != NULL;
 }
 
 /* Last first: each new entry goes to the front, so the best ends there. Members of a RAID likewise. */
 static int all_entries(struct efi_repair *r, const struct esp_loader *v, size_t n, struct err *e)
 {
-	bool chosen = !r->file && first_is_ours(r, v, n);
+	bool chosen = !r->file && first_is_chosen(r);
 	struct efi_done d = { 0 };
 	int rc = 0;
 
@@ -229,7 +239,7 @@ static int same_files(const char *esp, const char *a, const char *b, struct err 
 
 int efi_repair_holds(const struct efi_repair *r, const char *file, const char *label, bool degraded, struct err *e)
 {
-	AUTO_FREE char *path = esp_find(r->esp, file), *boot = xasprintf("\\EFI\\BOOT\\BOOT%s.EFI", arch_of(r));
+	AUTO_FREE char *path = esp_find(r->esp, file), *boot = esp_removable_name(arch_of(r));
 	struct esp_loader l = { .file = (char *)file, .label = (char *)label };
 	uint16_t num;
 	int rc = 1;

@@ -104,9 +104,19 @@ int esp_copy(const char *from, const char *to, bool *ret_changed, struct err *e)
 	return 0;
 }
 
+char *esp_removable_name(const char *arch)
+{
+	char *name = xasprintf("\\EFI\\BOOT\\BOOT%s.EFI", arch);
+
+	for (char *p = name + strlen("\\EFI\\BOOT\\BOOT"); *p != '.'; p++)
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 32);
+	return name;
+}
+
 bool esp_has_removable(const char *dir, const char *arch)
 {
-	AUTO_FREE char *file = xasprintf("\\EFI\\BOOT\\BOOT%s.EFI", arch);
+	AUTO_FREE char *file = esp_removable_name(arch);
 	AUTO_FREE char *path = esp_find(dir, file);
 
 	return path != NULL;
@@ -172,7 +182,9 @@ static int drop_fallback(const char *dir, const char *arch, bool *changed, struc
 static int write_csv(const char *dir, const char *arch, const char *file, const char *label, bool *changed, struct err *e)
 {
 	CLEANUP(str_free) struct str text = STR_INIT, out = STR_INIT;
-	AUTO_FREE char *folder = folder_of(file), *upper = xasprintf("%s\\BOOT%s.CSV", folder, arch), *csv = NULL, *have = esp_find(dir, upper);
+	AUTO_FREE char *folder = folder_of(file), *boot = esp_removable_name(arch), *csv = NULL;
+	AUTO_FREE char *upper = xasprintf("%s%.*s.CSV", folder, (int)(strlen(boot) - 4 - strlen("\\EFI\\BOOT")), boot + strlen("\\EFI\\BOOT"));
+	AUTO_FREE char *have = esp_find(dir, upper);
 	int r;
 
 	if (have || strcasecmp(folder, "\\EFI\\BOOT") == 0)
@@ -203,7 +215,7 @@ static int copy_loader(const char *dir, const char *arch, const char *file, cons
 
 int esp_removable(const char *dir, const char *arch, const char *file, const char *label, bool force, bool *ret_changed, struct err *e)
 {
-	AUTO_FREE char *name = xasprintf("\\EFI\\BOOT\\BOOT%s.EFI", arch), *to = NULL, *from = esp_find(dir, file);
+	AUTO_FREE char *name = esp_removable_name(arch), *to = NULL, *from = esp_find(dir, file);
 	int r;
 
 	if (!from)

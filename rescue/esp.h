@@ -39,6 +39,8 @@ int esp_csv_each(const void *raw, size_t n, void (*fn)(const char *file, const c
  * *ret_changed: something was written.
  */
 int esp_removable(const char *dir, const char *arch, const char *file, const char *label, bool force, bool *ret_changed, struct err *e);
+/* "\EFI\BOOT\BOOTX64.EFI". The caller frees. */
+char *esp_removable_name(const char *arch);
 /* True when the removable path exists. */
 bool esp_has_removable(const char *dir, const char *arch);
 

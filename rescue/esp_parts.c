@@ -31,7 +31,7 @@ static int hd_of(const struct blk *b, struct efi_hd *hd, struct err *e)
 	if (!b->partition || !b->part_uuid)
 		return err_set(e, -ENXIO, "'%s' is not a partition of a disk that the firmware knows", b->path);
 	*hd = (struct efi_hd){ .number = (uint32_t)b->partition, .start = b->start / sector, .size = b->size / sector };
-	if (b->pttype && str_eq(b->pttype, "gpt")) {
+	if (strlen(b->part_uuid) == 36) {        /* the form tells GPT from MBR, whatever is inside the partition */
 		hd->format = hd->sig_type = 2;
 		return efi_guid_parse(b->part_uuid, hd->sig) < 0 ? err_set(e, -EINVAL, "'%s': partition GUID '%s'", b->path, b->part_uuid) : 0;
 	}

@@ -162,12 +162,9 @@ static int by_source(const void *a, const void *b)
 
 int esp_scan(const char *dir, const char *arch, struct esp_loader **ret, size_t *ret_n, struct err *e)
 {
-	AUTO_FREE char *removable = xasprintf("\\EFI\\BOOT\\BOOT%s.EFI", arch);
+	AUTO_FREE char *removable = esp_removable_name(arch);
 	struct scan s = { .dir = dir, .arch = arch };
 
-	for (char *p = removable + strlen("\\EFI\\BOOT\\BOOT"); *p && *p != '.'; p++)
-		if (*p >= 'a' && *p <= 'z')
-			*p = (char)(*p - 32);
 	if (!fs_is_dir(dir))
 		return err_set(e, -ENOTDIR, "ESP '%s': no such folder", dir);
 	each_name(&s, "\\EFI", scan_folder);

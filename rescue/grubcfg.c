@@ -191,7 +191,6 @@ static bool ends_word(char c)
 /* One word (several after splitting) is appended to out. Returns false when there is none before the end of the command. */
 static bool read_word(struct parse *ps, struct strv *out, bool *ret_quoted)
 {
-	CLEANUP(str_free) struct str text = STR_INIT;
 	struct word w = { .text = STR_INIT };
 	bool got = false;
 
