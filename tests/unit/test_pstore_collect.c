@@ -200,7 +200,7 @@ static void test_ramoops_numbers_start_again_in_every_boot_T6(void **state)
 static void test_nothing_foreign_is_touched(void **state)
 {
 	struct scene s;
-	AUTO_FREE char *mine = NULL, *raw = NULL, *in_store = NULL, *text = NULL, *link = NULL;
+	AUTO_FREE char *mine = NULL, *raw = NULL, *text = NULL, *link = NULL;
 
 	(void)state;
 	scene_new(&s);
