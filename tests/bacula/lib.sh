@@ -71,7 +71,7 @@ $(for f in ${BAC_FILES:-$lab/src}; do echo "    File = \"$f\""; done)
   Exclude { $(for f in ${BAC_EXCLUDE:-}; do echo "File = \"$f\""; done) } }
 FileSet { Name = FS2; Include { Options { signature = SHA1 }; File = "$lab/src2" } }
 Job { Name = backup-web; Type = Backup; Level = Full; Client = web-01-fd; FileSet = FS; Storage = St; Pool = P; Messages = M; Accurate = ${BAC_ACCURATE:-yes}
-  Maximum Concurrent Jobs = 4; ${BAC_SPOOL:-} }
+  Maximum Concurrent Jobs = 4; Write Bootstrap = "$lab/backup-web.bsr" }
 Job { Name = backup-two; Type = Backup; Level = Full; Client = web-01-fd; FileSet = FS2; Storage = St; Pool = P; Messages = M; Maximum Concurrent Jobs = 4 }
 Job { Name = restore; Type = Restore; Client = web-01-fd; FileSet = FS; Storage = St; Pool = P; Messages = M; Where = "$lab/where" }
 ${BAC_DIR_EXTRA:-}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bac_index.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "fs.h"
+
+#define HOP (4 * KIB)
+
+static int add_volume(struct bac_index *ix, const char *path, struct err *e)
+{
+	struct bac_vol_label l;
+	int r = bac_label_read(path, &l, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ix->n_vols; i++)
+		if (str_eq(ix->vols[i].label.name, l.name)) {
+			if (!str_eq(ix->vols[i].path, path))
+				strv_addf(&ix->notes, "'%s': a second copy of volume '%s', not used", path, l.name);
+			bac_label_vol_free(&l);
+			return 0;
+		}
+	ix->vols = xrealloc(ix->vols, (ix->n_vols + 1) * sizeof(*ix->vols));
+	ix->vols[ix->n_vols++] = (struct bac_volume){ xstrdup(path), l };
+	return 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int add_folder(struct bac_index *ix, const char *path, struct err *e)
+{
+	struct dirent **names;
+	int n = scandir(path, &names, NULL, by_name);
+	size_t before = ix->n_vols;
+
+	if (n < 0)
+		return err_errno(e, "read folder '%s'", path);
+	for (int i = 0; i < n; i++) {
+		AUTO_FREE char *file = fs_join(path, names[i]->d_name);
+		struct err why = ERR_INIT;
+		struct stat st;
+
+		if (lstat(file, &st) == 0 && S_ISREG(st.st_mode) && add_volume(ix, file, &why) < 0 && why.code != -ENODATA)
+			strv_add(&ix->notes, why.msg);
+		free(names[i]);
+	}
+	free(names);
+	return ix->n_vols > before ? 0 : err_set(e, -ENODATA, "'%s': no volume in this folder", path);
+}
+
+int bac_index_add(struct bac_index *ix, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_errno(e, "'%s'", path);
+	return S_ISDIR(st.st_mode) ? add_folder(ix, path, e) : add_volume(ix, path, e);
+}
+
+int bac_index_find(const struct bac_index *ix, const char *volume)
+{
+	for (size_t i = 0; i < ix->n_vols; i++)
+		if (str_eq(ix->vols[i].label.name, volume))
+			return (int)i;
+	return -1;
+}
+
+struct bac_session *bac_index_session(struct bac_index *ix, uint32_t id, uint32_t time)
+{
+	for (size_t i = ix->n_sess; i-- > 0;)
+		if (ix->sess[i].id == id && ix->sess[i].time == time)
+			return &ix->sess[i];
+	return NULL;
+}
+
+static struct bac_session *session(struct bac_index *ix, uint32_t id, uint32_t time)
+{
+	struct bac_session *s = bac_index_session(ix, id, time);
+
+	if (s)
+		return s;
+	ix->sess = xrealloc(ix->sess, (ix->n_sess + 1) * sizeof(*ix->sess));
+	s = &ix->sess[ix->n_sess++];
+	*s = (struct bac_session){ .id = id, .time = time };
+	return s;
+}
+
+void bac_session_add_seg(struct bac_session *s, const char *volume, int vol, uint64_t start, uint64_t end)
+{
+	s->segs = xrealloc(s->segs, (s->n_segs + 1) * sizeof(*s->segs));
+	s->segs[s->n_segs++] = (struct bac_seg){ xstrdup(volume), vol, start, end };
+}
+
+static void take_label(struct bac_session *s, const struct bac_rec *rec)
+{
+	struct bac_sess_label l;
+
+	if (bac_label_sess(rec, &l) < 0)
+		return;
+	if (rec->fi == BAC_FI_EOS) {
+		s->has_end = true;
+		s->end_time = l.time;
+		s->files = l.files;
+		s->bytes = l.bytes;
+		s->status = l.status;
+	} else {
+		s->has_start = true;
+		s->start_time = l.time;
+	}
+	if (rec->fi == BAC_FI_SOS || !s->label.job_id) {
+		bac_label_sess_free(&s->label);
+		s->label = l;
+	} else {
+		bac_label_sess_free(&l);
+	}
+}
+
+/* What is known of one session inside the volume that is being scanned. */
+struct seen {
+	uint32_t id, time;
+	uint64_t first, last, end;      /* offsets of its first and last block, and behind that */
+};
+
+struct scan {
+	struct bac_index *ix;
+	int vol;
+	struct bac_vol v;
+	struct seen *seen;
+	size_t n_seen;
+};
+
+static struct seen *seen_of(struct scan *sc, uint32_t id, uint32_t time, bool *ret_new)
+{
+	*ret_new = false;
+	for (size_t i = sc->n_seen; i-- > 0;)
+		if (sc->seen[i].id == id && sc->seen[i].time == time)
+			return &sc->seen[i];
+	sc->seen = xrealloc(sc->seen, (sc->n_seen + 1) * sizeof(*sc->seen));
+	sc->seen[sc->n_seen] = (struct seen){ .id = id, .time = time };
+	*ret_new = true;
+	return &sc->seen[sc->n_seen++];
+}
+
+static void note_block(struct scan *sc, const struct bac_block *b, uint32_t id, uint32_t time, bool *ret_new)
+{
+	struct seen *s = seen_of(sc, id, time, ret_new);
+
+	if (*ret_new)
+		s->first = b->off;
+	s->last = b->off;
+	s->end = b->off + b->len;
+}
+
+static void look_into(struct scan *sc, const struct bac_block *b)
+{
+	struct bac_rec rec;
+	bool fresh;
+
+	for (size_t pos = 0; bac_rec_next(b, &pos, &rec) > 0;) {
+		if (rec.fi == BAC_FI_VOL || rec.fi == BAC_FI_PRE)
+			continue;
+		if (b->version == 1)
+			note_block(sc, b, rec.sess_id, rec.sess_time, &fresh);
+		if (rec.fi == BAC_FI_SOS || rec.fi == BAC_FI_EOS)
+			take_label(session(sc->ix, rec.sess_id, rec.sess_time), &rec);
+	}
+}
+
+/* The whole block again, with its checksum. */
+static int reread(struct scan *sc, uint64_t off, struct err *e)
+{
+	struct bac_block b;
+	uint64_t keep = sc->v.pos;
+	int r;
+
+	sc->v.pos = off;
+	r = bac_vol_next(&sc->v, &b, e);
+	if (r == 1)
+		look_into(sc, &b);
+	if (sc->v.pos < keep)
+		sc->v.pos = keep;
+	return r < 0 ? r : 0;
+}
+
+static int scan_blocks(struct scan *sc, bac_scan_fn *progress, void *arg, struct err *e)
+{
+	struct bac_block b;
+	bool fresh = false;
+	int r;
+
+	while ((r = bac_vol_skip(&sc->v, &b, e)) > 0) {
+		if (progress)
+			progress(arg, sc->ix->vols[sc->vol].label.name, sc->v.pos, sc->v.size);
+		if (r == BAC_DAMAGE)
+			continue;
+		if (b.off == 0)
+			continue;               /* the label */
+		if (b.version > 1)
+			note_block(sc, &b, b.sess_id, b.sess_time, &fresh);
+		if (fresh || b.version == 1 || b.number == 0)
+			r = reread(sc, b.off, e);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < sc->n_seen && r >= 0; i++)
+		r = reread(sc, sc->seen[i].last, e);
+	return r;
+}
+
+static int scan_volume(struct bac_index *ix, int vol, bac_scan_fn *progress, void *arg, struct err *e)
+{
+	struct scan sc = { .ix = ix, .vol = vol };
+	const struct bac_volume *bv = &ix->vols[vol];
+	int r = bac_vol_open(&sc.v, bv->path, HOP, e);
+
+	if (r == 0)
+		r = scan_blocks(&sc, progress, arg, e);
+	for (size_t i = 0; i < sc.n_seen && r >= 0; i++) {
+		struct bac_session *s = session(ix, sc.seen[i].id, sc.seen[i].time);
+
+		s->bareos = bv->label.bareos;
+		bac_session_add_seg(s, bv->label.name, vol, sc.seen[i].first, sc.seen[i].end);
+	}
+	free(sc.seen);
+	bac_vol_close(&sc.v);
+	return r;
+}
+
+static int by_written(const void *a, const void *b, void *arg)
+{
+	const struct bac_index *ix = arg;
+	const struct bac_vol_label *x = &ix->vols[*(const int *)a].label, *y = &ix->vols[*(const int *)b].label;
+
+	if (x->write_time != y->write_time)
+		return x->write_time < y->write_time ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct bac_session *x = a, *y = b;
+
+	if (x->start_time && y->start_time && x->start_time != y->start_time)
+		return x->start_time < y->start_time ? -1 : 1;
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Volumes in the order in which they were written, whatever the order in which they were given: a session's segments come out right. */
+int bac_index_scan(struct bac_index *ix, bac_scan_fn *progress, void *arg, struct err *e)
+{
+	AUTO_FREE int *order = xcalloc(ix->n_vols + 1, sizeof(*order));
+	int r = 0;
+
+	for (size_t i = 0; i < ix->n_vols; i++)
+		order[i] = (int)i;
+	qsort_r(order, ix->n_vols, sizeof(*order), by_written, ix);
+	for (size_t i = 0; i < ix->n_vols && r == 0; i++) {
+		struct err why = ERR_INIT;
+
+		r = scan_volume(ix, order[i], progress, arg, &why);
+		if (r == -EOPNOTSUPP || r == -EIO) {
+			strv_add(&ix->notes, why.msg);
+			r = 0;
+		}
+		if (r < 0)
+			return err_set(e, r, "%s", why.msg);
+	}
+	if (ix->n_sess)
+		qsort(ix->sess, ix->n_sess, sizeof(*ix->sess), by_start);
+	return r;
+}
+
+void bac_session_add_range(struct bac_session *s, uint32_t lo, uint32_t hi)
+{
+	size_t i = 0, n;
+
+	while (i < s->n_ranges && (uint64_t)s->ranges[i].hi + 1 < lo)
+		i++;
+	for (n = i; n < s->n_ranges && s->ranges[n].lo <= (uint64_t)hi + 1; n++) {
+		if (s->ranges[n].lo < lo)
+			lo = s->ranges[n].lo;
+		if (s->ranges[n].hi > hi)
+			hi = s->ranges[n].hi;
+	}
+	if (n == i) {
+		s->ranges = xrealloc(s->ranges, (s->n_ranges + 1) * sizeof(*s->ranges));
+		memmove(s->ranges + i + 1, s->ranges + i, (s->n_ranges - i) * sizeof(*s->ranges));
+		s->n_ranges++;
+	} else {
+		memmove(s->ranges + i + 1, s->ranges + n, (s->n_ranges - n) * sizeof(*s->ranges));
+		s->n_ranges -= n - i - 1;
+	}
+	s->ranges[i] = (struct bac_range){ lo, hi };
+}
+
+bool bac_session_wants(const struct bac_session *s, uint32_t fi)
+{
+	size_t lo = 0, hi = s->n_ranges;
+
+	if (!s->n_ranges)
+		return true;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (fi > s->ranges[mid].hi)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < s->n_ranges && fi >= s->ranges[lo].lo;
+}
+
+static char *copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+struct bac_session bac_session_copy(const struct bac_session *s)
+{
+	struct bac_session c = *s;
+
+	c.label.pool = copy(s->label.pool);
+	c.label.job = copy(s->label.job);
+	c.label.client = copy(s->label.client);
+	c.label.unique = copy(s->label.unique);
+	c.label.fileset = copy(s->label.fileset);
+	c.regex = copy(s->regex);
+	c.segs = NULL;
+	c.n_segs = 0;
+	for (size_t i = 0; i < s->n_segs; i++)
+		bac_session_add_seg(&c, s->segs[i].name, s->segs[i].vol, s->segs[i].start, s->segs[i].end);
+	c.ranges = NULL;
+	c.n_ranges = 0;
+	for (size_t i = 0; i < s->n_ranges; i++)
+		bac_session_add_range(&c, s->ranges[i].lo, s->ranges[i].hi);
+	return c;
+}
+
+void bac_session_free(struct bac_session *s)
+{
+	bac_label_sess_free(&s->label);
+	for (size_t i = 0; i < s->n_segs; i++)
+		free(s->segs[i].name);
+	free(s->segs);
+	free(s->ranges);
+	free(s->regex);
+	*s = (struct bac_session){ 0 };
+}
+
+void bac_plan_add(struct bac_plan *p, const struct bac_session *s)
+{
+	p->sess = xrealloc(p->sess, (p->n + 1) * sizeof(*p->sess));
+	p->sess[p->n++] = bac_session_copy(s);
+}
+
+void bac_plan_free(struct bac_plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		bac_session_free(&p->sess[i]);
+	free(p->sess);
+	strv_free(&p->notes);
+	*p = (struct bac_plan){ 0 };
+}
+
+void bac_index_free(struct bac_index *ix)
+{
+	for (size_t i = 0; i < ix->n_vols; i++) {
+		free(ix->vols[i].path);
+		bac_label_vol_free(&ix->vols[i].label);
+	}
+	for (size_t i = 0; i < ix->n_sess; i++)
+		bac_session_free(&ix->sess[i]);
+	free(ix->vols);
+	free(ix->sess);
+	strv_free(&ix->notes);
+	*ix = (struct bac_index){ 0 };
+}
