@@ -58,13 +58,16 @@ $(O)/rescue: $(O)/obj/rescue/main.o $(O)/librescue.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# PID 1 is static: it has to be able to speak when nothing else arrived.
 $(O)/init: $(INIT_OBJ) $(O)/librescue.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(if $(SAN),,-static) -o $@ $^
 
 $(O)/librescue.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(O)/obj/initramfs/image_list.o: initramfs/image.list
 
 $(O)/obj/%.o: %.c Makefile
 	$(call say,CC,$<)
