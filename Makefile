@@ -51,7 +51,7 @@ help:
 ## make torture        the long ones: random kills, power cuts (hours)
 ## make bench          side by side with what a user would run instead
 ## make fuzz           libFuzzer, 60 s a target
-## make docs           regenerates docs/steps.md and the generated part of docs/rescue-plan.5
+## make docs           regenerates docs/steps.md, docs/rescue.8 and docs/rescue-plan.5 from the tables
 ## make install        DESTDIR, PREFIX
 
 $(O)/rescue: $(O)/obj/rescue/main.o $(O)/librescue.a
@@ -131,9 +131,11 @@ bench: all helpers
 fuzz:
 	FUZZ_SECONDS=60 tests/run.sh fuzz
 
+# Pages with lines like @STEPS@ are docs/NAME.in; everything else in docs/ is written by hand.
+DOCS_IN := $(wildcard docs/*.in)
 docs: all
 	$(O)/rescue docs steps > docs/steps.md
-	$(O)/rescue docs plan > docs/rescue-plan.5
+	for f in $(DOCS_IN); do $(O)/rescue docs fill $$f > $${f%.in} || exit 1; done
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/lib/rescue $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/man/man5
