@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mnt.h"
 
-#include <fcntl.h>
 #include <libmount/libmount.h>
-#include <linux/fs.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "blk.h"
+#include "btrfs.h"
 #include "fs.h"
 
 /* What a filesystem with a dirty journal wants before it mounts without writing, tried in this order (T63, T73). */
@@ -97,6 +96,7 @@ static int mount_once(const char *source, const char *target, const char *type, 
 		return err_set(e, -ENOMEM, "mount '%s': out of memory", source);
 	mnt_context_set_optsmode(c, MNT_OMODE_NOTAB);
 	mnt_context_disable_mtab(c, 1);
+	mnt_context_enable_rwonly_mount(c, !(flags & MNT_F_READ_ONLY));
 	rc = mnt_context_set_source(c, source);
 	rc = rc ? rc : mnt_context_set_target(c, target);
 	rc = rc || !type ? rc : mnt_context_set_fstype(c, type);
@@ -111,21 +111,28 @@ static int mount_once(const char *source, const char *target, const char *type, 
 }
 
 /* A device that is mounted for writing already keeps its journal in order by itself, and must stay writable. */
-static int protect(const char *source, struct err *e)
+static int protect(const char *device, struct err *e)
 {
 	CLEANUP(strv_free) struct strv at = STRV_INIT;
-	AUTO_CLOSE int fd = -1;
-	int r, on = 1;
+	int r = mnt_targets_of(device, &at, e);
 
-	r = mnt_targets_of(source, &at, e);
-	if (r < 0 || at.n > 0)
-		return r;
-	fd = open(source, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(e, "open '%s'", source);
-	if (ioctl(fd, BLKROSET, &on) < 0)
-		return err_errno(e, "set '%s' read-only", source);
-	return 0;
+	return r < 0 || at.n > 0 ? r : blk_set_read_only(device, true, NULL, e);
+}
+
+/* Makes the kernel know all devices of a btrfs, and refuses a copy beside its original (T62); then nothing is written to any of them (T63). */
+static int prepare(const char *source, bool read_only, struct err *e)
+{
+	CLEANUP(strv_free) struct strv all = STRV_INIT;
+	size_t i;
+	int r = btrfs_members(source, &all, e);
+
+	if (r < 0)
+		return err_wrap(e, r, "mount '%s'", source);
+	if (all.n == 0)
+		strv_add(&all, source);
+	for (i = 0; read_only && r == 0 && i < all.n; i++)
+		r = protect(all.v[i], e);
+	return r < 0 || all.n < 2 ? r : btrfs_scan(&all, e);
 }
 
 static int without_journal(const char *source, const char *target, const char *type, const char *options, unsigned int flags,
@@ -155,7 +162,7 @@ int mnt_mount_read_only(const char *source, const char *target, const char *type
 	int r;
 
 	flags |= MNT_F_READ_ONLY;
-	r = device ? protect(source, e) : 0;
+	r = device ? prepare(source, true, e) : 0;
 	if (r < 0)
 		return r;
 	if ((flags & MNT_F_MKDIR) && (r = fs_mkdir_p(target, 0755, e)) < 0)
@@ -180,6 +187,8 @@ int mnt_mount(const char *source, const char *target, const char *type, const ch
 	if (flags & MNT_F_READ_ONLY)
 		return mnt_mount_read_only(source, target, type, options, flags, NULL, e);
 	if ((flags & MNT_F_MKDIR) && (r = fs_mkdir_p(target, 0755, e)) < 0)
+		return r;
+	if (!(flags & (MNT_F_BIND | MNT_F_RBIND)) && is_block(source) && (r = prepare(source, false, e)) < 0)
 		return r;
 	return mount_once(source, target, type, options, flags, e);
 }
@@ -239,7 +248,7 @@ int mnt_private_namespace(struct err *e)
 {
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_errno(e, "make a mount namespace of our own");
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(e, "make the mounts of this namespace private");
 	return 0;
 }

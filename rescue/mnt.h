@@ -9,6 +9,7 @@
  *
  * 0 or -errno with a sentence that names source and target. What counts is /proc/self/mountinfo afterwards, not what the library
  * returned: a non-zero mnt_context_mount() does not prove that the mount failed. Nothing is read from or written to fstab and utab.
+ * Without MNT_F_READ_ONLY or the option ro the mount is writable or fails; it never becomes read-only in silence.
  * A device that was set read-only stays so after the unmount (for a loop device even after it was detached and attached to another
  * file): blk_set_read_only(path, false, ...) gives it back.
  */

@@ -25,7 +25,7 @@ static inline bool loop_allowed(void)
 
 	if (answer < 0)
 		answer = geteuid() == 0 && access("/dev/loop-control", R_OK | W_OK) == 0 && unshare(CLONE_NEWNS) == 0 &&
-			 mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+			 mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
 	return answer == 1;
 }
 
