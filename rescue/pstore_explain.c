@@ -180,10 +180,13 @@ static size_t start_of_event(const struct lines *l, size_t i)
 		for (; from > 0 && i - from < 400; from--)
 			if (strstr(l->v[from - 1], " invoked oom-killer: "))
 				return from - 1;
-	/* "kernel BUG at fs/x.c:77!" is followed by "invalid opcode: 0000 [#1]": the first says more */
-	for (from = i; from > 0 && i - from < 3; from--)
-		if (kind_of(s) == PSTORE_KIND_OOPS && kind_of(pstore_line_text(l->v[from - 1], NULL, NULL)) == PSTORE_KIND_BUG)
+	/* "kernel BUG at fs/x.c:77!" comes before "invalid opcode: 0000 [#1]", "Unable to handle ..." before "Internal error: Oops": the first says more */
+	for (from = i; kind_of(s) == PSTORE_KIND_OOPS && from > 0 && i - from < 20 && !strstr(l->v[from - 1], "end trace"); from--) {
+		enum pstore_kind k = kind_of(pstore_line_text(l->v[from - 1], NULL, NULL));
+
+		if (k == PSTORE_KIND_BUG || k == PSTORE_KIND_NULL || k == PSTORE_KIND_PAGE_FAULT)
 			return from - 1;
+	}
 	return i;
 }
 
@@ -264,7 +267,8 @@ static void fault_address(struct pstore_explain *x, const char *s)
 		p += strlen(heads[i]);
 		x->fault_addr = strtoull(p, &end, 16);
 		x->has_fault_addr = end > p;
-		return;
+		if (x->has_fault_addr)
+			return;
 	}
 }
 

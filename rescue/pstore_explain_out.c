@@ -10,7 +10,7 @@ static const char *first_frame(const struct pstore_explain *x)
 		const char *f = x->trace.v[i];
 
 		if (*f != '?' && !str_starts(f, "dump_stack") && !str_starts(f, "panic") && !str_starts(f, "show_stack") && !str_starts(f, "__schedule") &&
-		    !str_starts(f, "schedule") && !str_starts(f, "dump_header") && !str_starts(f, "out_of_memory"))
+		    !str_starts(f, "schedule"))
 			return f;
 	}
 	return NULL;
@@ -31,7 +31,7 @@ char *pstore_explain_line(const struct pstore_explain *x)
 	str_add(&s, pstore_kind_name(x->kind));
 	if (x->kind == PSTORE_KIND_PANIC && panic_words(x->what))
 		str_addf(&s, " '%s'", panic_words(x->what));
-	if (x->kind != PSTORE_KIND_NONE && x->kind != PSTORE_KIND_SYSRQ && where)
+	if (x->kind != PSTORE_KIND_NONE && x->kind != PSTORE_KIND_SYSRQ && x->kind != PSTORE_KIND_OOM && where)
 		str_addf(&s, " in %s", where);
 	if (x->func && x->module)
 		str_addf(&s, " [%s]", x->module);

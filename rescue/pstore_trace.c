@@ -174,6 +174,7 @@ static bool place_line(struct pstore_explain *x, struct pstore_trace_state *st, 
 	if (i == ARRAY_SIZE(heads))
 		return false;
 	st->in_trace = false;
+	st->done |= x->trace.n > 0;
 	sym = find_symbol(s);
 	if (str_starts(s, "RIP: 0033:") || str_starts(s, "RIP: 002b:") || str_starts(s, "RIP: 0023:"))
 		st->user = true;
@@ -255,9 +256,21 @@ static bool offset_line(struct pstore_explain *x, const char *s)
 	return true;
 }
 
+/* Of a hung task: "      Not tainted 6.1.0-56-cloud-amd64 #1". */
+static bool taint_line(struct pstore_explain *x, const char *s)
+{
+	const char *p = s + strspn(s, " ");
+
+	if (p == s || (!str_starts(p, "Not tainted ") && !str_starts(p, "Tainted: ")))
+		return false;
+	if (!x->kernel)
+		taint_and_kernel(x, p);
+	return true;
+}
+
 void pstore_trace_line(struct pstore_explain *x, struct pstore_trace_state *st, const char *s)
 {
-	if (cpu_line(x, s) || place_line(x, st, s) || offset_line(x, s))
+	if (taint_line(x, s) || cpu_line(x, s) || place_line(x, st, s) || offset_line(x, s))
 		return;
 	if (str_starts(s, "Hardware name: ") && !x->hardware) {
 		set(&x->hardware, s + strlen("Hardware name: "), strlen(s + strlen("Hardware name: ")));

@@ -72,23 +72,24 @@ static int quality(const struct attempt *a)
 	return has_header(a) ? 1 : 0;
 }
 
+/* Older kernels leave out "ECC: ". */
 size_t pstore_ecc_notice(const char *text, size_t len)
 {
-	static const char none[] = "\nNo errors detected\n";
 	unsigned int corrected, bad;
-	const char *s;
+	const char *nl = len > 1 && text[len - 1] == '\n' ? memrchr(text, '\n', len - 1) : NULL, *s = nl;
+	char line[100];
 	int n = 0;
 
-	if (len >= sizeof(none) - 1 && memcmp(text + len - (sizeof(none) - 1), none, sizeof(none) - 1) == 0)
-		return sizeof(none) - 1;
-	if (len < 2 || text[len - 1] != '\n')
+	if (!s || len - (size_t)(s - text) >= sizeof(line))
 		return 0;
-	s = memrchr(text, '\n', len - 1);
-	if (!s || len - (size_t)(s - text) > 100)
+	s += str_starts(s, "\nECC: ") ? 6 : 1;
+	memcpy(line, s, len - (size_t)(s - text));
+	line[len - (size_t)(s - text)] = '\0';
+	if (str_eq(line, "No errors detected\n"))
+		return len - (size_t)(nl - text);
+	if (sscanf(line, "%u Corrected bytes, %u unrecoverable blocks%n", &corrected, &bad, &n) != 2 || !str_eq(line + n, "\n"))
 		return 0;
-	if (sscanf(s, "\n%u Corrected bytes, %u unrecoverable blocks%n", &corrected, &bad, &n) != 2 || n == 0 || s[n] != '\n')
-		return 0;
-	return len - (size_t)(s - text);
+	return len - (size_t)(nl - text);
 }
 
 enum pstore_coding pstore_unpack(const void *data, size_t len, char **ret, size_t *ret_len, bool *ret_cut)

@@ -159,6 +159,10 @@ static void test_ecc_notice(void **state)
 	(void)state;
 	assert_int_equal(pstore_ecc_notice("text\n\nNo errors detected\n", 25), 20);
 	assert_int_equal(pstore_ecc_notice("text\n\n3 Corrected bytes, 1 unrecoverable blocks\n", 48), 43);
+	assert_int_equal(pstore_ecc_notice("text\n\nECC: No errors detected\n", 30), 25);
+	assert_int_equal(pstore_ecc_notice("text\n\nECC: 3 Corrected bytes, 0 unrecoverable blocks\n", 53), 48);
+	assert_int_equal(pstore_ecc_notice("text\nECC: \n", 11), 0);
+	assert_int_equal(pstore_ecc_notice("text\n3 Corrected bytes, 0 unrecoverable blocks and more\n", 57), 0);
 	assert_int_equal(pstore_ecc_notice("text\nNo errors\n", 15), 0);
 	assert_int_equal(pstore_ecc_notice("", 0), 0);
 }
@@ -215,6 +219,66 @@ static void test_real_panics_seen_in_three_ways_T10(void **state)
 	assert_int_equal(strlen(files) > 45000, 1);
 }
 
+/* One dump of 108 parts: from the variables, and from the names that pstore gives them, whose numbers overflow (T16). */
+static void test_a_real_dump_of_more_than_100_parts_T16(void **state)
+{
+	struct pstore_set variables = { .n = 0 }, files = { .n = 0 };
+	AUTO_FREE char *a = NULL, *b = NULL;
+
+	(void)state;
+	assert_int_equal(pstore_scan(&variables, FIXTURES "many", PSTORE_SCAN_EFIVARS, NULL), 0);
+	assert_int_equal(variables.n, 108);
+	for (size_t i = 0; i < variables.n; i++) {
+		AUTO_FREE char *file = xasprintf("dmesg-efi-%llu", (unsigned long long)variables.v[i].name.id);
+
+		set_add(&files, file, variables.v[i].text);
+	}
+	a = all_logs(&variables);
+	b = all_logs(&files);
+	assert_string_equal(a, b);
+	assert_ptr_equal(strstr(a, "== "), a);
+	assert_null(strstr(a + 1, "\n== "));
+	assert_null(strstr(a, "[rescue:"));
+	pstore_set_free(&variables);
+	pstore_set_free(&files);
+}
+
+/* Three oopses and a panic within two seconds; one of the dumps straddles the second, others share it (T2, T3). */
+static void test_a_real_burst_T2_T3(void **state)
+{
+	static const char *const names[] = { "efi-oops1\n", "efi-oops2\n", "efi-oops3\n", "efi-panic4\n" };
+	struct pstore_set set = { .n = 0 };
+	AUTO_FREE char *logs = NULL;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(pstore_scan(&set, FIXTURES "burst", PSTORE_SCAN_RECORDS, NULL), 0);
+	logs = all_logs(&set);
+	assert_int_equal(set.n, 20);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_non_null(strstr(logs, names[i]));
+	for (const char *p = logs; p; p = strstr(p + 1, "\n== "))
+		n++;
+	assert_int_equal(n, 4);
+	assert_null(strstr(logs, "[rescue:"));
+	pstore_set_free(&set);
+}
+
+/* A reader that could not unpack left .enc.z: the same text as from the variables (T8). */
+static void test_real_packed_records_T8(void **state)
+{
+	struct pstore_set set = { .n = 0 };
+
+	(void)state;
+	assert_int_equal(pstore_scan(&set, FIXTURES "packed", PSTORE_SCAN_RECORDS, NULL), 0);
+	assert_int_equal(set.n, 10);
+	for (size_t i = 0; i < set.n; i++)
+		assert_int_equal(set.v[i].coding, PSTORE_DEFLATE);
+	pstore_set_link(&set);
+	assert_int_equal(set.n, 5);
+	pstore_set_free(&set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +288,9 @@ int main(void)
 		cmocka_unit_test(test_ecc_notice),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_real_panics_seen_in_three_ways_T10),
+		cmocka_unit_test(test_a_real_dump_of_more_than_100_parts_T16),
+		cmocka_unit_test(test_a_real_burst_T2_T3),
+		cmocka_unit_test(test_real_packed_records_T8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
