@@ -118,8 +118,12 @@ void hash_free(struct hash *h)
 
 size_t hash_hex(const uint8_t *d, size_t n, char *out)
 {
-	for (size_t i = 0; i < n; i++)
-		snprintf(out + 2 * i, 3, "%02x", d[i]);
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = digits[d[i] >> 4];
+		out[2 * i + 1] = digits[d[i] & 15];
+	}
 	out[2 * n] = '\0';
 	return 2 * n;
 }

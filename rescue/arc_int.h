@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* arc_int.h - between arc_in.c, arc_out.c and arc_acl.c. */
+#ifndef RESCUE_ARC_INT_H
+#define RESCUE_ARC_INT_H
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "arc.h"
+
+void arc_locale(void);      /* names are UTF-8 or bytes, whatever the environment says */
+void arc_acl_to_entry(const struct xattrs *x, struct archive_entry *ae);
+void arc_acl_from_entry(struct archive_entry *ae, struct xattrs *x);
+bool arc_is_acl(const char *xattr_name);
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "copy_int.h"
+
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/statfs.h>
+#include <time.h>
+
+/* ---- tasks ---- */
+
+void copy_push(struct copy *c, const struct copy_task *t, size_t n)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->n + n > c->cap) {
+		c->cap = (c->n + n) * 2;
+		c->stack = xrealloc(c->stack, c->cap * sizeof(*c->stack));
+	}
+	memcpy(c->stack + c->n, t, n * sizeof(*t));
+	c->n += n;
+	if (n > 1)
+		pthread_cond_broadcast(&c->more);
+	else
+		pthread_cond_signal(&c->more);
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool copy_stopped(struct copy *c)
+{
+	return atomic_load_explicit(&c->stop, memory_order_relaxed);
+}
+
+int copy_fatal(struct copy *c, int code, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pthread_mutex_lock(&c->lock);
+	if (!c->fatal.code)
+		err_code(&c->fatal, code, "%s", text);
+	atomic_store(&c->stop, true);
+	pthread_cond_broadcast(&c->more);
+	pthread_mutex_unlock(&c->lock);
+	return code;
+}
+
+/* Takes the newest task; false when nothing is left and nobody can add any more. */
+static bool pop(struct copy *c, struct copy_task *t)
+{
+	bool got;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->n && c->active)
+		pthread_cond_wait(&c->more, &c->lock);
+	got = c->n > 0;
+	if (got) {
+		*t = c->stack[--c->n];
+		c->active++;
+	} else {
+		c->over = true;
+		pthread_cond_broadcast(&c->more);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return got;
+}
+
+static void task_done(struct copy *c)
+{
+	pthread_mutex_lock(&c->lock);
+	if (--c->active == 0 && !c->n)
+		pthread_cond_broadcast(&c->more);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void do_files(struct copy_worker *w, struct copy_task *t)
+{
+	for (size_t i = 0; i < t->batch->n && !copy_stopped(w->c); i++)
+		copy_entry(w, t->dir, &t->batch->ent[i]);
+	free(t->batch);
+}
+
+/* After a stop the tasks are still taken off the stack, so that what they hold is given back. */
+static void *worker_main(void *arg)
+{
+	struct copy_worker *w = arg;
+	struct copy_task t;
+
+	while (pop(w->c, &t)) {
+		if (t.type == TASK_DIR)
+			copy_walk_dir(w, &t);
+		else if (t.type == TASK_SCAN)
+			copy_walk_scan(w, t.dir);
+		else
+			do_files(w, &t);
+		copy_dir_put(w, t.dir);
+		task_done(w->c);
+	}
+	return NULL;
+}
+
+/* ---- the thread that called: progress, cancel, marks ---- */
+
+static void add(struct copy_result *sum, const struct copy_result *r)
+{
+	sum->files += r->files;
+	sum->dirs += r->dirs;
+	sum->others += r->others;
+	sum->bytes += r->bytes;
+	sum->present += r->present;
+	sum->lost += r->lost;
+	sum->partial += r->partial;
+	sum->meta += r->meta;
+	sum->unproven += r->unproven;
+	sum->good += r->good;
+}
+
+static void sum_up(struct copy *c, struct copy_result *ret, char current[256])
+{
+	*ret = (struct copy_result){ 0 };
+	for (unsigned int i = 0; i < c->n_workers; i++) {
+		struct copy_worker *w = &c->workers[i];
+
+		pthread_mutex_lock(&w->lock);
+		add(ret, &w->res);
+		if (current && *w->current)
+			memcpy(current, w->current, 256);
+		pthread_mutex_unlock(&w->lock);
+	}
+}
+
+static void tell(struct copy *c)
+{
+	struct copy_result now;
+	char current[256] = "";
+
+	sum_up(c, &now, current);
+	pthread_mutex_lock(&c->call_lock);
+	if (c->o->progress)
+		c->o->progress(c->o->arg, &now, *current ? current : NULL);
+	if (c->o->cancelled && c->o->cancelled(c->o->arg) && !copy_stopped(c))
+		copy_fatal(c, -ECANCELED, "copy");
+	pthread_mutex_unlock(&c->call_lock);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Waits at most 100 ms; true when no task is left. */
+static bool wait_over(struct copy *c)
+{
+	struct timespec until;
+	bool over;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 100000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&c->lock);
+	if (!c->over)
+		pthread_cond_timedwait(&c->more, &c->lock, &until);
+	over = c->over;
+	pthread_mutex_unlock(&c->lock);
+	return over;
+}
+
+/* A mark costs a sync of the destination: the slower that is, the rarer. */
+static void *marker_main(void *arg)
+{
+	struct copy *c = arg;
+	double next = seconds() + (double)c->o->mark_s;
+
+	while (!wait_over(c)) {
+		double t0 = seconds(), took;
+		struct err e = ERR_INIT;
+		int r;
+
+		if (t0 < next || copy_stopped(c))
+			continue;
+		r = copy_log_mark(c, &e);
+		if (r < 0)
+			copy_fatal(c, r, "%s", e.msg);
+		took = seconds() - t0;
+		next = seconds() + (took * 4 > (double)c->o->mark_s ? took * 4 : (double)c->o->mark_s);
+	}
+	return NULL;
+}
+
+static int start_threads(struct copy *c, unsigned int *ret_n)
+{
+	unsigned int n = 0;
+
+	for (; n < c->n_workers; n++)
+		if (pthread_create(&c->workers[n].thread, NULL, worker_main, &c->workers[n]) != 0)
+			break;
+	*ret_n = n;
+	return n ? 0 : copy_fatal(c, -EAGAIN, "start a thread");
+}
+
+/* Works until the stack is empty. */
+static int run_phase(struct copy *c)
+{
+	pthread_t marker;
+	bool marking = false;
+	unsigned int n;
+
+	c->over = false;
+	if (start_threads(c, &n) < 0)
+		return c->fatal.code;
+	if (c->o->mark && c->o->mark_s && !c->o->archive)
+		marking = pthread_create(&marker, NULL, marker_main, c) == 0;
+	while (!wait_over(c))
+		tell(c);
+	for (unsigned int i = 0; i < n; i++)
+		pthread_join(c->workers[i].thread, NULL);
+	if (marking)
+		pthread_join(marker, NULL);
+	tell(c);
+	return c->fatal.code;
+}
+
+/* ---- setting up ---- */
+
+static unsigned int choose_threads(const struct copy_opts *o)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (o->threads)
+		return o->threads;
+	return cpus < 2 ? 4 : cpus > 16 ? 32 : (unsigned int)cpus * 2 + 2;
+}
+
+static void workers_init(struct copy *c)
+{
+	c->n_workers = choose_threads(c->o);
+	c->workers = xcalloc(c->n_workers, sizeof(*c->workers));
+	for (unsigned int i = 0; i < c->n_workers; i++) {
+		struct copy_worker *w = &c->workers[i];
+
+		w->c = c;
+		w->buf = xmalloc(COPY_BUF);
+		w->hash = c->o->no_hash ? NULL : hash_new(HASH_XXH3_128);
+		pthread_mutex_init(&w->lock, NULL);
+	}
+}
+
+static void workers_free(struct copy *c)
+{
+	for (unsigned int i = 0; i < c->n_workers; i++) {
+		free(c->workers[i].buf);
+		free(c->workers[i].bad);
+		hash_free(c->workers[i].hash);
+		str_free(&c->workers[i].log);
+		pthread_mutex_destroy(&c->workers[i].lock);
+	}
+	free(c->workers);
+}
+
+/* What the destination does with owners and clocks, asked from a file of our own. */
+static int probe_dst(struct copy *c, struct err *e)
+{
+	AUTO_CLOSE int fd = openat(c->o->dst, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	struct timespec now;
+	struct stat dir, st, src;
+
+	if (fstat(c->o->dst, &dir) < 0 || fstat(c->o->src, &src) < 0)
+		return err_errno(e, "look at '%s'", c->o->dst_name);
+	c->dst_dev = dir.st_dev;
+	c->dst_ino = dir.st_ino;
+	c->same_fs = dir.st_dev == src.st_dev;
+	c->bsd_groups = true;
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		c->bsd_groups = st.st_gid != c->gid;
+		c->clock_ok = st.st_ctim.tv_sec >= now.tv_sec - 2 && st.st_ctim.tv_sec <= now.tv_sec + 2;
+	}
+	return 0;
+}
+
+static int set_up(struct copy *c, struct err *e)
+{
+	struct rlimit lim;
+	struct statx st;
+
+	c->uid = geteuid();
+	c->gid = getegid();
+	c->manifest = c->nursery = -1;
+	c->losses = (struct loss)LOSS_INIT;
+	c->trust_ns = INT64_MIN;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->more, NULL);
+	pthread_mutex_init(&c->log_lock, NULL);
+	pthread_mutex_init(&c->call_lock, NULL);
+	pthread_mutex_init(&c->link_lock, NULL);
+	pthread_cond_init(&c->link_done, NULL);
+	pthread_mutex_init(&c->archive_lock, NULL);
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+		lim.rlim_cur = lim.rlim_max = lim.rlim_max > 1048576 ? lim.rlim_max : 1048576;
+		if (setrlimit(RLIMIT_NOFILE, &lim) < 0 && getrlimit(RLIMIT_NOFILE, &lim) == 0) {
+			lim.rlim_cur = lim.rlim_max;
+			(void)setrlimit(RLIMIT_NOFILE, &lim);
+		}
+	}
+	if (statx(c->o->src, "", AT_EMPTY_PATH, COPY_STATX, &st) < 0)
+		return err_errno(e, "look at '%s'", c->o->src_name);
+	c->mnt_id = st.stx_mnt_id;
+	workers_init(c);
+	if (c->o->dst >= 0 && probe_dst(c, e) < 0)
+		return e->code;
+	return copy_log_open(c, e);
+}
+
+static void tear_down(struct copy *c)
+{
+	copy_log_close(c);
+	copy_link_free(c);
+	workers_free(c);
+	free(c->stack);
+}
+
+/* ---- the walk ---- */
+
+static struct copy_dir *root_dir(struct copy *c)
+{
+	struct copy_dir *d = copy_dir_new(NULL, "");
+
+	d->src = fcntl(c->o->src, F_DUPFD_CLOEXEC, 0);
+	d->dst = c->o->dst >= 0 ? fcntl(c->o->dst, F_DUPFD_CLOEXEC, 0) : -1;
+	if (statx(c->o->src, "", AT_EMPTY_PATH, COPY_STATX, &d->st) < 0)
+		d->foreign = true;
+	return d;
+}
+
+/* One path of `first` after the other, last one pushed first. */
+static int run_first(struct copy *c)
+{
+	struct copy_dir *root;
+
+	if (!c->o->first || !c->o->first->n)
+		return 0;
+	root = root_dir(c);
+	root->foreign = true;
+	for (size_t i = c->o->first->n; i-- > 0;)
+		(void)copy_walk_first(&c->workers[0], root, c->o->first->v[i]);
+	copy_dir_put(&c->workers[0], root);
+	return run_phase(c);
+}
+
+static int run_all(struct copy *c)
+{
+	struct copy_dir *root = root_dir(c);
+	struct copy_task t = { .type = TASK_SCAN, .dir = root };
+
+	c->skip_first = "";
+	if (c->o->archive)
+		(void)copy_archive_entry(&c->workers[0], root, NULL, root->src, &root->st, NULL, NULL);
+	root->all = !c->o->include || !c->o->include->n;
+	copy_push(c, &t, 1);
+	return run_phase(c);
+}
+
+static int finish(struct copy *c, struct err *e)
+{
+	int r = copy_flags_apply(c);
+
+	if (r == 0)
+		r = c->o->archive ? 0 : copy_log_mark(c, e);
+	return r;
+}
+
+int copy_tree(const struct copy_opts *o, struct copy_result *ret, struct err *e)
+{
+	struct copy c = { .o = o };
+	int r = set_up(&c, e);
+
+	if (r == 0)
+		r = copy_link_init(&c, e);
+	if (r == 0) {
+		r = run_first(&c);
+		if (r == 0)
+			r = run_all(&c);
+		if (r < 0)
+			*e = c.fatal;
+	}
+	if (r == -ECANCELED && !o->archive)
+		(void)copy_log_mark(&c, NULL);
+	if (r == 0)
+		r = finish(&c, e);
+	sum_up(&c, ret, NULL);
+	tear_down(&c);
+	return r;
+}

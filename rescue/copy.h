@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * copy.h - copies a tree: everything that can be read, as fast as the machine allows, and says what could not be read.
+ *
+ *   struct copy_opts o = { .src = fd, .src_name = "/mnt", .dst = fd2, .dst_name = "/to", .logs = dir, ... };
+ *   struct copy_result res;
+ *   r = copy_tree(&o, &res, &e);
+ *
+ * Several threads walk depth first; files of a folder are read in the order of their inode numbers. Kept: owner, mode, times (ns), hard
+ * links, holes, symbolic links, devices, FIFOs, sockets, ACLs, every extended attribute, the chattr flags i, a and d.
+ * A file that cannot be read never stops the rest; a destination that cannot be written does (-ENOSPC ...).
+ *
+ * Resuming: a mark says "what had its last change before this time is on the destination's stable storage". A file of the destination is
+ * trusted when size and mtime are the source's and it was changed before the mark; everything else is copied again. So memory stays flat,
+ * and the order of the walk may differ from one run to the next.
+ *
+ * Files in `logs`: manifest (one line a file, manifest.h, with a word in front: good read unproven partial), losses.jsonl and losses.txt.
+ */
+#ifndef RESCUE_COPY_H
+#define RESCUE_COPY_H
+
+#include "err.h"
+#include "str.h"
+
+/* What a read without an error proves about the bytes. */
+enum copy_proof {
+	COPY_PROOF_CSUM,        /* the filesystem checked its data checksums: "good" */
+	COPY_PROOF_NONE,        /* it has none: "read" */
+	COPY_PROOF_IGNORED,     /* it has them, and they were ignored: "unproven", never called good */
+};
+
+struct copy_result {
+	uint64_t files, dirs, others;   /* copied in this run */
+	uint64_t bytes;                 /* of content, holes apart */
+	uint64_t present;               /* files found safe from an earlier run */
+	uint64_t lost, partial;         /* entries without content; files with noted holes */
+	uint64_t meta;                  /* entries that lost attributes, owner or such */
+	uint64_t unproven;              /* read while checksums were ignored */
+	uint64_t good;                  /* read with checksums */
+};
+
+struct arc_out;
+
+struct copy_opts {
+	int src, dst;                   /* folders; dst -1 with `archive` */
+	const char *src_name, *dst_name;
+	struct arc_out *archive;    /* or a destination folder */
+	const char *logs;               /* folder for manifest and losses, or NULL: none */
+	const struct strv *first, *include, *exclude;   /* may be NULL */
+	int64_t since;                  /* seconds: only files whose mtime or ctime is not older; INT64_MIN: all */
+	unsigned int threads;           /* 0: chosen */
+	enum copy_proof proof;
+	bool btrfs;                     /* the source is btrfs: files without checksums are told apart */
+	bool no_hash;
+	uint64_t items_total, bytes_total;      /* guesses for progress, 0 unknown */
+	uint64_t mark_s;                /* seconds between marks, 0: no marks */
+	const char *resume;             /* text of the newest mark, or NULL */
+	/* called from any thread, one at a time */
+	int (*mark)(void *arg, const char *text, struct err *e);
+	void (*progress)(void *arg, const struct copy_result *now, const char *current);
+	bool (*cancelled)(void *arg);
+	void *arg;
+};
+
+/* 0 (look at lost, partial, meta), or -errno: -ECANCELED, -ENOSPC, ... *ret is filled in any case. */
+int copy_tree(const struct copy_opts *o, struct copy_result *ret, struct err *e);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "copy_int.h"
+
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+
+#define PIECE 4096              /* what is given up at once when reading fails */
+#define CLONE_MIN (128 * KIB)
+#define AHEAD (8 * MIB)
+
+void copy_data_begin(struct copy_worker *w)
+{
+	w->n_bad = 0;
+	w->bad_errno = 0;
+	w->written = 0;
+	w->holes = 0;
+}
+
+/* Errors of the destination after which no other file can be written either. */
+bool copy_write_is_fatal(int err)
+{
+	return err == ENOSPC || err == EDQUOT || err == EROFS || err == EIO || err == ENODEV || err == ESHUTDOWN || err == EMFILE ||
+	       err == ENFILE || err == ENOMEM || err == ESTALE;
+}
+
+void copy_bad_range(struct copy_worker *w, uint64_t off, uint64_t len, int err)
+{
+	w->bad_errno = err;
+	if (w->n_bad && w->bad[w->n_bad - 1].off + w->bad[w->n_bad - 1].len == off) {
+		w->bad[w->n_bad - 1].len += len;
+		return;
+	}
+	w->bad = xrealloc(w->bad, (w->n_bad + 1) * sizeof(*w->bad));
+	w->bad[w->n_bad++] = (struct loss_range){ off, len };
+}
+
+/* Piece by piece, so that one bad block costs one block. */
+static ssize_t read_pieces(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t want = PIECE - (size_t)((off + done) % PIECE);
+		ssize_t got;
+
+		want = want > n - done ? n - done : want;
+		got = pread(fd, buf + done, want, (off_t)(off + done));
+		if (got == 0)
+			break;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			copy_bad_range(w, off + done, want, errno);
+			memset(buf + done, 0, want);
+			got = (ssize_t)want;
+		}
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+ssize_t copy_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		ssize_t got = pread(fd, buf + done, n - done, (off_t)(off + done));
+
+		if (got == 0)
+			break;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			got = read_pieces(w, fd, buf + done, n - done, off + done);
+			return (ssize_t)done + got;
+		}
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+static int write_at(struct copy_worker *w, int dst, const char *buf, size_t n, uint64_t off)
+{
+	while (n) {
+		ssize_t done = pwrite(dst, buf, n, (off_t)off);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		buf += done;
+		n -= (size_t)done;
+		off += (uint64_t)done;
+		w->written += (uint64_t)done;
+	}
+	return 0;
+}
+
+/* Writes buf, but not what could not be read: that stays a hole. */
+static int emit(struct copy_worker *w, int dst, const char *buf, size_t n, uint64_t off, size_t first_bad)
+{
+	uint64_t at = off, end = off + n;
+	int r;
+
+	for (size_t i = first_bad; i < w->n_bad; i++) {
+		uint64_t from = w->bad[i].off > at ? w->bad[i].off : at, to = w->bad[i].off + w->bad[i].len;
+
+		r = write_at(w, dst, buf + (at - off), (size_t)(from - at), at);
+		if (r < 0)
+			return r;
+		at = to > end ? end : to;
+	}
+	return write_at(w, dst, buf + (at - off), (size_t)(end - at), at);
+}
+
+static void hash_zeros(struct copy_worker *w, uint64_t n)
+{
+	static const char zeros[65536];
+
+	while (w->hash && n) {
+		size_t part = n > sizeof(zeros) ? sizeof(zeros) : (size_t)n;
+
+		hash_add(w->hash, zeros, part);
+		n -= part;
+	}
+}
+
+/* One stretch of data. *ret_end is less than `to` when the file ends earlier than it said. */
+static int copy_stretch(struct copy_worker *w, int src, int dst, uint64_t from, uint64_t to, uint64_t *ret_end)
+{
+	uint64_t at = from;
+
+	while (at < to && !copy_stopped(w->c)) {
+		size_t want = to - at > COPY_BUF ? COPY_BUF : (size_t)(to - at), bad = w->n_bad;
+		ssize_t got;
+		int r;
+
+		if (to - at > AHEAD && at % AHEAD == 0)
+			(void)readahead(src, (off64_t)(at + AHEAD), AHEAD);
+		if (bad && w->bad[bad - 1].off + w->bad[bad - 1].len == at)
+			bad--;
+		got = copy_read(w, src, w->buf, want, at);
+		if (got <= 0)
+			break;
+		if (w->hash)
+			hash_add(w->hash, w->buf, (size_t)got);
+		r = dst < 0 ? 0 : emit(w, dst, w->buf, (size_t)got, at, bad);
+		if (r < 0)
+			return r;
+		at += (uint64_t)got;
+	}
+	*ret_end = at;
+	return 0;
+}
+
+static int copy_sparse(struct copy_worker *w, int src, int dst, uint64_t size)
+{
+	uint64_t at = 0, end;
+	int r;
+
+	while (at < size && !copy_stopped(w->c)) {
+		off_t data = lseek(src, (off_t)at, SEEK_DATA), hole;
+
+		if (data < 0 && errno != ENXIO)
+			data = (off_t)at;       /* no map: all of it is data */
+		if (data < 0 || (uint64_t)data > size)
+			data = (off_t)size;
+		hash_zeros(w, (uint64_t)data - at);
+		w->holes += (uint64_t)data - at;
+		at = (uint64_t)data;
+		if (at == size)
+			break;
+		hole = lseek(src, data, SEEK_HOLE);
+		if (hole <= data || (uint64_t)hole > size)
+			hole = (off_t)size;
+		r = copy_stretch(w, src, dst, at, (uint64_t)hole, &end);
+		if (r < 0)
+			return r;
+		if (end < (uint64_t)hole)
+			break;
+		at = end;
+	}
+	return at < size && !copy_stopped(w->c) ? -ENODATA : 0;
+}
+
+/* The same filesystem: blocks are shared, and read only to be checked and hashed. */
+static bool clone_data(struct copy_worker *w, int src, int dst, uint64_t size)
+{
+	return w->c->same_fs && size >= CLONE_MIN && ioctl(dst, FICLONE, src) == 0;
+}
+
+static bool is_sparse(const struct statx *st)
+{
+	return st->stx_blocks * 512 < st->stx_size;
+}
+
+static int copy_any(struct copy_worker *w, int src, int dst, const struct statx *st)
+{
+	uint64_t end = 0;
+	bool sparse = is_sparse(st);
+	int r;
+
+	if (st->stx_size > COPY_BUF)
+		(void)posix_fadvise(src, 0, 0, POSIX_FADV_SEQUENTIAL);
+	if (clone_data(w, src, dst, st->stx_size))
+		dst = -1;
+	r = sparse ? copy_sparse(w, src, dst, st->stx_size) : copy_stretch(w, src, dst, 0, st->stx_size, &end);
+	if (r == 0 && !sparse && end < st->stx_size && !copy_stopped(w->c))
+		r = -ENODATA;
+	if (dst >= 0 && (r == 0 || r == -ENODATA) && (sparse || w->n_bad) && ftruncate(dst, (off_t)st->stx_size) < 0)
+		return -errno;
+	return r;
+}
+
+int copy_data(struct copy_worker *w, int src, int dst, const struct statx *st)
+{
+	int r = st->stx_size ? copy_any(w, src, dst, st) : 0;
+
+	if (r == -ENODATA) {            /* shorter than it said: what is missing is a range like any other */
+		copy_bad_range(w, st->stx_size, 0, ENODATA);
+		return 0;
+	}
+	return r < 0 && copy_write_is_fatal(-r) ? copy_fatal(w->c, r, "write to '%s'", w->c->o->dst_name) : r;
+}

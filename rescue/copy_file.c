@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "copy_int.h"
+
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+
+static int open_source(struct copy_dir *d, const char *name)
+{
+	int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int fd = openat(d->src, name, flags | O_NOATIME);
+
+	if (fd < 0 && errno == EPERM)
+		fd = openat(d->src, name, flags);
+	return fd;
+}
+
+static int create(int dir, const char *name, mode_t mode)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(dir, name, flags, mode);
+
+	if (fd < 0 && errno == EEXIST && unlinkat(dir, name, 0) == 0)
+		fd = openat(dir, name, flags, mode);
+	return fd;
+}
+
+static void cannot_make(struct copy_worker *w, struct copy_dir *d, const char *name)
+{
+	if (copy_write_is_fatal(errno))
+		copy_fatal(w->c, -errno, "make a file in '%s'", w->c->o->dst_name);
+	else
+		copy_lost(w, d, name, "lost", errno, "make the file");
+}
+
+/* What the manifest says about a file that was read without an error. */
+static const char *proof_word(struct copy_worker *w, int src)
+{
+	const struct copy_opts *o = w->c->o;
+	int flags = 0;
+
+	if (o->proof == COPY_PROOF_IGNORED)
+		return "unproven";
+	if (o->proof == COPY_PROOF_NONE)
+		return "read";
+	if (o->btrfs && ioctl(src, FS_IOC_GETFLAGS, &flags) == 0 && (flags & FS_NOCOW_FL))
+		return "read";          /* no copy on write: no checksums either */
+	return "good";
+}
+
+static void count(struct copy_worker *w, const char *word)
+{
+	w->res.files++;
+	w->res.bytes += w->written;
+	w->res.good += str_eq(word, "good");
+	w->res.unproven += str_eq(word, "unproven");
+	w->res.partial += str_eq(word, "partial");
+}
+
+static void hash_text(struct copy_worker *w, char hex[2 * HASH_MAX + 1])
+{
+	uint8_t digest[HASH_MAX];
+
+	hex[0] = '\0';
+	if (w->hash)
+		hash_hex(digest, hash_end(w->hash, digest), hex);
+}
+
+/* Attributes, then times and the log line in one breath: after this the file is whole. */
+static void finish(struct copy_worker *w, struct copy_dir *d, const char *name, int src, int dst, const struct statx *st)
+{
+	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
+	const char *word = w->n_bad ? "partial" : proof_word(w, src);
+	char hex[2 * HASH_MAX + 1];
+	struct timespec ts[2];
+
+	hash_text(w, hex);
+	copy_meta_fd(w, d, name, src, dst, st, &x);
+	copy_times(st, ts);
+	if (w->n_bad)
+		copy_lost_ranges(w, d, name);
+	pthread_mutex_lock(&w->lock);
+	(void)futimens(dst, ts);
+	count(w, word);
+	copy_log_file(w, d, name, st, word, w->n_bad ? NULL : hex, &x, NULL);
+	pthread_mutex_unlock(&w->lock);
+	if (st->stx_attributes)
+		copy_flags(w, d, name, st);
+}
+
+/* Content and attributes as `as` in the folder `dir`. False when nothing was left there. */
+static bool write_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st, int dir, const char *as)
+{
+	AUTO_CLOSE int dst = create(dir, as, st->stx_mode & 0777);
+	uint8_t digest[HASH_MAX];
+	int r;
+
+	if (dst < 0) {
+		cannot_make(w, d, name);
+		return false;
+	}
+	copy_data_begin(w);
+	r = copy_data(w, src, dst, st);
+	if (r == 0 && !copy_stopped(w->c) && !(w->n_bad && !w->written && st->stx_size)) {
+		finish(w, d, name, src, dst, st);
+		return true;
+	}
+	if (w->hash)
+		(void)hash_end(w->hash, digest);
+	if (r == 0 || !copy_stopped(w->c))
+		copy_lost(w, d, name, "lost", r < 0 ? -r : w->bad_errno, r < 0 ? "write the file" : "read the file: nothing of it can be read");
+	(void)unlinkat(dir, as, 0);
+	return false;
+}
+
+static void linked_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st)
+{
+	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
+	char key[48];
+
+	if (copy_link_begin(w, d, name, st, key) == LINK_WRITE) {
+		copy_link_end(w, d, name, st, key, write_file(w, d, name, src, st, w->c->nursery, key));
+		return;
+	}
+	(void)xattrs_read(src, &x);
+	pthread_mutex_lock(&w->lock);
+	w->res.files++;
+	w->holes = 0;
+	copy_log_file(w, d, name, st, "linked", NULL, &x, NULL);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void present(struct copy_worker *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->res.present++;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void into_archive(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st, const char *target)
+{
+	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
+	const char *word = S_ISREG(st->stx_mode) ? proof_word(w, src) : "read";
+	char hex[2 * HASH_MAX + 1];
+
+	copy_data_begin(w);
+	(void)(src >= 0 ? xattrs_read(src, &x) : xattrs_read_at(d->src, name, &x));
+	if (copy_archive_entry(w, d, name, src, st, target, &x) < 0)
+		return;
+	hash_text(w, hex);
+	if (w->n_bad) {
+		word = "partial";
+		copy_lost_ranges(w, d, name);
+	}
+	pthread_mutex_lock(&w->lock);
+	if (S_ISREG(st->stx_mode))
+		count(w, word);
+	else
+		w->res.others++;
+	copy_log_file(w, d, name, st, word, S_ISREG(st->stx_mode) && !w->n_bad ? hex : NULL, &x, target);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void regular(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st)
+{
+	int dst;
+
+	if (!copy_since(w->c, st))
+		return;
+	if (w->c->o->archive) {
+		into_archive(w, d, name, src, st, NULL);
+		return;
+	}
+	dst = copy_dir_dst(w, d);
+	if (dst < 0)
+		return;
+	if (st->stx_nlink > 1)
+		linked_file(w, d, name, src, st);
+	else if (copy_trusted(w->c, dst, name, st))
+		present(w);
+	else
+		(void)write_file(w, d, name, src, st, dst, name);
+}
+
+/* ---- everything else ---- */
+
+static int make_node(int dir, const char *as, const struct statx *st, const char *target)
+{
+	for (int i = 0; i < 2; i++) {
+		int r = target ? symlinkat(target, dir, as)
+			       : mknodat(dir, as, st->stx_mode, makedev(st->stx_rdev_major, st->stx_rdev_minor));
+
+		if (r == 0 || errno != EEXIST || unlinkat(dir, as, 0) < 0)
+			return r;
+	}
+	return -1;
+}
+
+static void make_other(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, const char *target)
+{
+	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
+	char key[48] = "";
+	struct timespec ts[2];
+	enum copy_link l = st->stx_nlink > 1 ? copy_link_begin(w, d, name, st, key) : LINK_WRITE;
+
+	if (l == LINK_WRITE && make_node(*key ? w->c->nursery : d->dst, *key ? key : name, st, target) < 0) {
+		cannot_make(w, d, name);
+		if (*key)
+			copy_link_end(w, d, name, st, key, false);
+		return;
+	}
+	if (*key && l == LINK_WRITE)
+		copy_link_end(w, d, name, st, key, true);
+	copy_meta_at(w, d, name, st, &x);
+	copy_times(st, ts);
+	pthread_mutex_lock(&w->lock);
+	(void)utimensat(d->dst, name, ts, AT_SYMLINK_NOFOLLOW);
+	w->res.others++;
+	w->holes = 0;
+	copy_log_file(w, d, name, st, "read", NULL, &x, target);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void other(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st)
+{
+	char target[PATH_MAX + 1];
+	ssize_t n = 0;
+
+	if (!copy_since(w->c, st) || (!w->c->o->archive && copy_dir_dst(w, d) < 0))
+		return;
+	if (S_ISLNK(st->stx_mode)) {
+		n = readlinkat(d->src, name, target, PATH_MAX);
+		if (n < 0) {
+			copy_lost(w, d, name, "lost", errno, "read the link");
+			return;
+		}
+	}
+	target[n] = '\0';
+	if (w->c->o->archive)
+		into_archive(w, d, name, -1, st, S_ISLNK(st->stx_mode) ? target : NULL);
+	else if (st->stx_nlink == 1 && copy_trusted(w->c, d->dst, name, st))
+		present(w);
+	else
+		make_other(w, d, name, st, S_ISLNK(st->stx_mode) ? target : NULL);
+}
+
+void copy_entry(struct copy_worker *w, struct copy_dir *d, const struct copy_ent *ent)
+{
+	AUTO_CLOSE int src = ent->type == DT_REG ? open_source(d, ent->name) : -1;
+	struct statx st;
+	int r;
+
+	if (copy_link_is_nursery(d, ent->name))
+		return;
+	if (ent->type == DT_REG && src < 0) {
+		copy_lost(w, d, ent->name, "lost", errno, "open the file");
+		return;
+	}
+	if (src >= 0)
+		r = statx(src, "", AT_EMPTY_PATH, COPY_STATX, &st);
+	else
+		r = statx(d->src, ent->name, AT_SYMLINK_NOFOLLOW, COPY_STATX, &st);
+	if (r < 0)
+		copy_lost(w, d, ent->name, "lost", errno, "look at the file");
+	else if (src >= 0 && S_ISREG(st.stx_mode))
+		regular(w, d, ent->name, src, &st);
+	else if (st.stx_mnt_id == w->c->mnt_id)
+		other(w, d, ent->name, &st);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* copy_int.h - what the files copy*.c share; nobody else includes it. */
+#ifndef RESCUE_COPY_INT_H
+#define RESCUE_COPY_INT_H
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "copy.h"
+#include "hash.h"
+#include "loss.h"
+#include "xattr.h"
+
+#define COPY_BUF (1 * MIB)              /* a file of at most this size is one read and one write */
+#define COPY_BATCH 64                   /* files a thread takes at once */
+#define COPY_CHUNK 4096                 /* entries of a folder that are in memory at once */
+#ifndef STATX_SUBVOL
+#define STATX_SUBVOL 0x00008000U
+#endif
+#define COPY_STATX (STATX_BASIC_STATS | STATX_MNT_ID | STATX_SUBVOL)
+
+/* A folder while something in it is being copied. The last reference sets its attributes and times. */
+struct copy_dir {
+	struct copy_dir *up;
+	char *name;                     /* "" for the root */
+	int src, dst;                   /* dst -1: not made yet */
+	bool all;                       /* include patterns: everything below is wanted */
+	bool foreign;                   /* only on the way to what is wanted: its attributes are not set */
+	atomic_int refs;
+	struct statx st;
+};
+
+struct copy_ent {
+	uint64_t ino;
+	const char *name;
+	unsigned char type;             /* DT_* */
+};
+
+/* One block of memory: entries, then their names. */
+struct copy_batch {
+	size_t n;
+	struct copy_ent ent[];
+};
+
+enum copy_task_type { TASK_DIR, TASK_SCAN, TASK_FILES };
+
+struct copy_task {
+	enum copy_task_type type;
+	struct copy_dir *dir;           /* holds a reference */
+	char *name;                     /* TASK_DIR: the folder in dir */
+	struct copy_batch *batch;       /* TASK_FILES */
+};
+
+struct copy;
+
+struct copy_worker {
+	struct copy *c;
+	pthread_t thread;
+	char *buf;
+	struct hash *hash;
+	/* of the file at hand */
+	struct loss_range *bad;         /* unreadable ranges */
+	size_t n_bad;
+	int bad_errno;
+	uint64_t written, holes;
+	/* shared with the marker */
+	pthread_mutex_t lock;
+	struct str log;                 /* manifest lines not yet written */
+	struct copy_result res;
+	char current[256];
+};
+
+#define COPY_LINK_BUSY 64               /* inodes being written at once: more than threads */
+
+struct copy_linkmap;                    /* archive destinations: inode -> first path */
+
+struct copy {
+	const struct copy_opts *o;
+	/* tasks, last in first out */
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct copy_task *stack;
+	size_t n, cap;
+	unsigned int active;
+	atomic_bool stop;
+	bool over;                      /* under lock: no task is left, or stop */
+	struct err fatal;
+	/* logs */
+	pthread_mutex_t log_lock;
+	int manifest;
+	struct loss losses;
+	/* marks */
+	pthread_mutex_t call_lock;      /* one callback at a time */
+	int64_t trust_ns;               /* files of the destination changed before this are safe; INT64_MIN: none */
+	bool clock_ok;
+	/* facts */
+	uint64_t mnt_id;
+	dev_t dst_dev;
+	ino_t dst_ino;
+	bool same_fs, bsd_groups;
+	uid_t uid;
+	gid_t gid;
+	const char *skip_first;         /* set while the main walk runs: paths of `first` are done already */
+	/* hard links */
+	pthread_mutex_t link_lock;
+	pthread_cond_t link_done;
+	int nursery;                    /* folder in dst, or -1 */
+	int64_t start_ns;
+	char busy[COPY_LINK_BUSY][48];
+	struct copy_linkmap *links;
+	FILE *flags;                    /* chattr flags to set at the end, or NULL */
+	/* archive */
+	pthread_mutex_t archive_lock;
+	struct copy_worker *workers;
+	unsigned int n_workers;
+};
+
+/* copy.c */
+void copy_push(struct copy *c, const struct copy_task *t, size_t n);
+/* Stops everything; the first call wins. Returns code. */
+int copy_fatal(struct copy *c, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+bool copy_stopped(struct copy *c);
+
+/* copy_dir.c */
+struct copy_dir *copy_dir_new(struct copy_dir *up, const char *name);
+struct copy_dir *copy_dir_ref(struct copy_dir *d);
+void copy_dir_put(struct copy_worker *w, struct copy_dir *d);
+void copy_dir_path(const struct copy_dir *d, const char *name, struct str *ret);
+int copy_dir_dst(struct copy_worker *w, struct copy_dir *d);    /* the destination's descriptor, made if need be; -errno after noting it */
+
+/* copy_walk.c */
+void copy_walk_dir(struct copy_worker *w, struct copy_task *t);
+void copy_walk_scan(struct copy_worker *w, struct copy_dir *d);
+int copy_walk_first(struct copy_worker *w, struct copy_dir *root, const char *path);
+
+/* copy_file.c: one entry that is not a folder */
+void copy_entry(struct copy_worker *w, struct copy_dir *d, const struct copy_ent *ent);
+
+/* copy_data.c */
+/* Content of src to dst. 0, or -errno after copy_fatal (destination). Unreadable ranges are in w->bad. */
+int copy_data(struct copy_worker *w, int src, int dst, const struct statx *st);
+/* Reads up to n bytes at off into buf; ranges that cannot be read become zeros and are noted. Bytes (short only at the end), or -errno: none at all. */
+ssize_t copy_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);
+void copy_data_begin(struct copy_worker *w);
+void copy_bad_range(struct copy_worker *w, uint64_t off, uint64_t len, int err);
+bool copy_write_is_fatal(int err);
+
+/* copy_meta.c */
+/* Attributes, owner, mode of an open file or folder whose source is open too. */
+void copy_meta_fd(struct copy_worker *w, struct copy_dir *d, const char *name, int src, int dst, const struct statx *st, struct xattrs *x);
+void copy_meta_at(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, struct xattrs *x);
+void copy_times(const struct statx *st, struct timespec ts[2]);
+void copy_flags(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st);
+int copy_flags_apply(struct copy *c);
+/* Whether the destination's `name` is the source's file, whole, from before the last mark. */
+bool copy_trusted(struct copy *c, int dst, const char *name, const struct statx *st);
+
+/* copy_link.c */
+enum copy_link { LINK_MADE, LINK_WRITE, LINK_FAILED };
+/* LINK_WRITE: the caller makes the file as key in c->nursery, then calls copy_link_end. LINK_MADE: name is there. */
+enum copy_link copy_link_begin(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, char key[48]);
+void copy_link_end(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, const char *key, bool written);
+int copy_link_init(struct copy *c, struct err *e);
+void copy_link_finish(struct copy *c);               /* all names are seen: the nursery goes */
+void copy_link_free(struct copy *c);
+/* Archives: the first path of this inode, or NULL and this path is remembered. The caller frees. */
+char *copy_link_path(struct copy *c, const struct statx *st, const char *path);
+void copy_linkmap_free(struct copy *c);
+bool copy_link_is_nursery(const struct copy_dir *d, const char *name);
+
+/* copy_log.c */
+int copy_log_open(struct copy *c, struct err *e);
+void copy_log_close(struct copy *c);
+int copy_log_mark(struct copy *c, struct err *e);       /* sync everything, then the mark */
+void copy_log_file(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, const char *status, const char *hash,
+		   struct xattrs *x, const char *target);
+void copy_lost(struct copy_worker *w, struct copy_dir *d, const char *name, const char *what, int err, const char *why);
+void copy_lost_ranges(struct copy_worker *w, struct copy_dir *d, const char *name);
+
+/* copy_match.c */
+enum copy_want { WANT_NO, WANT_ALL, WANT_MAYBE };       /* MAYBE: a folder below which something may be wanted */
+enum copy_want copy_match(const struct copy *c, const struct copy_dir *d, const char *name, bool folder);
+bool copy_since(const struct copy *c, const struct statx *st);
+
+/* copy_archive.c */
+int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *name, int fd, const struct statx *st, const char *target,
+		       struct xattrs *x);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Archives name the first path of a hard-linked inode: a table of those whose names have not all been seen. */
+#include "copy_int.h"
+
+#include <sys/sysmacros.h>
+
+struct link {
+	uint64_t dev, ino;
+	uint32_t left;
+	char *path;
+	struct link *next;
+};
+
+#define BUCKETS 65536
+
+struct copy_linkmap {
+	struct link *bucket[BUCKETS];
+};
+
+static struct link **find(struct copy_linkmap *m, uint64_t dev, uint64_t ino)
+{
+	struct link **l = &m->bucket[(ino * 0x9e3779b97f4a7c15ULL >> 40) % BUCKETS];
+
+	while (*l && ((*l)->dev != dev || (*l)->ino != ino))
+		l = &(*l)->next;
+	return l;
+}
+
+char *copy_link_path(struct copy *c, const struct statx *st, const char *path)
+{
+	uint64_t dev = makedev(st->stx_dev_major, st->stx_dev_minor);
+	struct link **l, *gone;
+	char *first;
+
+	if (!c->links)
+		c->links = xcalloc(1, sizeof(*c->links));
+	l = find(c->links, dev, st->stx_ino);
+	if (!*l) {
+		*l = xcalloc(1, sizeof(**l));
+		**l = (struct link){ dev, st->stx_ino, st->stx_nlink - 1, xstrdup(path), NULL };
+		return NULL;
+	}
+	if (--(*l)->left > 0)
+		return xstrdup((*l)->path);
+	gone = *l;
+	*l = gone->next;
+	first = gone->path;
+	free(gone);
+	return first;
+}
+
+void copy_linkmap_free(struct copy *c)
+{
+	for (size_t i = 0; c->links && i < BUCKETS; i++)
+		while (c->links->bucket[i]) {
+			struct link *l = c->links->bucket[i];
+
+			c->links->bucket[i] = l->next;
+			free(l->path);
+			free(l);
+		}
+	free(c->links);
+	c->links = NULL;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "copy_int.h"
+
+#include <fnmatch.h>
+
+/*
+ * A pattern with a slash in it is matched against the whole path from the source's root, one without against the name alone.
+ * What lies below something that matches, matches.
+ */
+static bool matches(const char *pattern, const char *path, const char *name)
+{
+	if (!strchr(pattern, '/'))
+		return fnmatch(pattern, name, 0) == 0;
+	return fnmatch(pattern, path, FNM_PATHNAME | FNM_LEADING_DIR) == 0;
+}
+
+/* Whether something below the folder `path` could match: component by component. */
+static bool leads_to(const char *pattern, const char *path)
+{
+	if (!strchr(pattern, '/'))
+		return true;
+	while (*path) {
+		size_t n = strcspn(pattern + 1, "/") + 1, m = strcspn(path + 1, "/") + 1;
+		AUTO_FREE char *p = xstrndup(pattern, n), *s = xstrndup(path, m);
+
+		if (fnmatch(p, s, FNM_PATHNAME) != 0)
+			return false;
+		pattern += n;
+		path += m;
+		if (!*pattern)
+			return true;
+	}
+	return true;
+}
+
+static bool in_first(const struct copy *c, const char *path)
+{
+	const struct strv *l = c->o->first;
+
+	if (!c->skip_first || !l)
+		return false;
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i], path))
+			return true;
+	return false;
+}
+
+static bool has(const struct strv *l)
+{
+	return l && l->n;
+}
+
+enum copy_want copy_match(const struct copy *c, const struct copy_dir *d, const char *name, bool folder)
+{
+	const struct copy_opts *o = c->o;
+	CLEANUP(str_free) struct str path = STR_INIT;
+	enum copy_want want = WANT_NO;
+
+	if (!has(o->include) && !has(o->exclude) && !has(o->first))
+		return WANT_ALL;
+	copy_dir_path(d, name, &path);
+	if (in_first(c, str_cstr(&path)))
+		return WANT_NO;
+	for (size_t i = 0; o->exclude && i < o->exclude->n; i++)
+		if (matches(o->exclude->v[i], str_cstr(&path), name))
+			return WANT_NO;
+	if (!has(o->include) || d->all || !c->skip_first)
+		return WANT_ALL;
+	for (size_t i = 0; i < o->include->n; i++) {
+		if (matches(o->include->v[i], str_cstr(&path), name))
+			return WANT_ALL;
+		if (folder && leads_to(o->include->v[i], str_cstr(&path)))
+			want = WANT_MAYBE;
+	}
+	return want;
+}
+
+bool copy_since(const struct copy *c, const struct statx *st)
+{
+	return c->o->since == INT64_MIN || st->stx_mtime.tv_sec >= c->o->since || st->stx_ctime.tv_sec >= c->o->since;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "copy_int.h"
+
+#include <sys/sysmacros.h>
+
+struct linux_dirent64 {
+	uint64_t d_ino;
+	int64_t d_off;
+	unsigned short d_reclen;
+	unsigned char d_type;
+	char d_name[];
+};
+
+#define GETDENTS_BUF 65536
+
+/* Entries of a folder, as many as fit into one chunk. */
+struct chunk {
+	struct { uint64_t ino; uint32_t name; unsigned char type; } *v;
+	size_t n, cap;
+	struct str names;
+	bool end;
+};
+
+static void chunk_free(struct chunk *k)
+{
+	free(k->v);
+	str_free(&k->names);
+}
+
+static void chunk_add(struct chunk *k, const struct linux_dirent64 *de)
+{
+	if (k->n == k->cap) {
+		k->cap = k->cap ? k->cap * 2 : 64;
+		k->v = xrealloc(k->v, k->cap * sizeof(*k->v));
+	}
+	k->v[k->n].ino = de->d_ino;
+	k->v[k->n].type = de->d_type;
+	k->v[k->n++].name = (uint32_t)k->names.len;
+	str_addn(&k->names, de->d_name, strlen(de->d_name) + 1);
+}
+
+static bool is_dot(const char *s)
+{
+	return s[0] == '.' && (!s[1] || (s[1] == '.' && !s[2]));
+}
+
+static int chunk_read(struct chunk *k, int fd)
+{
+	AUTO_FREE char *buf = xmalloc(GETDENTS_BUF);
+
+	while (k->n < COPY_CHUNK) {
+		ssize_t n = syscall(SYS_getdents64, fd, buf, GETDENTS_BUF);
+
+		if (n <= 0) {
+			k->end = true;
+			return n < 0 ? -errno : 0;
+		}
+		for (ssize_t at = 0; at < n;) {
+			const struct linux_dirent64 *de = (const void *)(buf + at);
+
+			if (!is_dot(de->d_name))
+				chunk_add(k, de);
+			at += de->d_reclen;
+		}
+	}
+	return 0;
+}
+
+static int by_ino(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The chosen entries as one task's memory. */
+static struct copy_batch *make_batch(const struct chunk *k, const size_t *which, size_t n)
+{
+	size_t bytes = sizeof(struct copy_batch) + n * sizeof(struct copy_ent);
+	struct copy_batch *b;
+	char *to;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += strlen(k->names.s + k->v[which[i]].name) + 1;
+	b = xmalloc(bytes);
+	b->n = n;
+	to = (char *)&b->ent[n];
+	for (size_t i = 0; i < n; i++) {
+		const char *name = k->names.s + k->v[which[i]].name;
+
+		b->ent[i] = (struct copy_ent){ k->v[which[i]].ino, to, k->v[which[i]].type };
+		to = stpcpy(to, name) + 1;
+	}
+	return b;
+}
+
+static unsigned char type_of(struct copy_dir *d, const char *name, unsigned char type)
+{
+	struct stat st;
+
+	if (type != DT_UNKNOWN || fstatat(d->src, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return type;
+	return IFTODT(st.st_mode);
+}
+
+/* Sorts what is wanted into folders and others; both keep the order of the inodes. */
+static void choose(struct copy_worker *w, struct copy_dir *d, struct chunk *k, size_t *dirs, size_t *n_dirs, size_t *files, size_t *n_files)
+{
+	for (size_t i = 0; i < k->n; i++) {
+		const char *name = k->names.s + k->v[i].name;
+
+		k->v[i].type = type_of(d, name, k->v[i].type);
+		if (copy_match(w->c, d, name, k->v[i].type == DT_DIR) == WANT_NO)
+			continue;
+		if (k->v[i].type == DT_DIR)
+			dirs[(*n_dirs)++] = i;
+		else
+			files[(*n_files)++] = i;
+	}
+}
+
+/* The stack is last in, first out: the rest of the folder goes on first, then folders and batches from the last to the first. */
+static void push_all(struct copy_worker *w, struct copy_dir *d, struct chunk *k)
+{
+	AUTO_FREE size_t *dirs = xcalloc(k->n + 1, sizeof(*dirs)), *files = xcalloc(k->n + 1, sizeof(*files));
+	size_t n_dirs = 0, n_files = 0, n = 0;
+	AUTO_FREE struct copy_task *t = NULL;
+
+	choose(w, d, k, dirs, &n_dirs, files, &n_files);
+	t = xcalloc(2 + n_dirs + n_files / COPY_BATCH, sizeof(*t));
+	if (!k->end)
+		t[n++] = (struct copy_task){ .type = TASK_SCAN, .dir = copy_dir_ref(d) };
+	while (n_dirs-- > 0)
+		t[n++] = (struct copy_task){ .type = TASK_DIR, .dir = copy_dir_ref(d), .name = xstrdup(k->names.s + k->v[dirs[n_dirs]].name) };
+	while (n_files) {
+		size_t from = (n_files - 1) / COPY_BATCH * COPY_BATCH;
+
+		t[n++] = (struct copy_task){ .type = TASK_FILES, .dir = copy_dir_ref(d),
+					     .batch = make_batch(k, files + from, n_files - from) };
+		n_files = from;
+	}
+	if (n)
+		copy_push(w->c, t, n);
+}
+
+void copy_walk_scan(struct copy_worker *w, struct copy_dir *d)
+{
+	CLEANUP(chunk_free) struct chunk k = { 0 };
+	int r;
+
+	if (copy_stopped(w->c))
+		return;
+	r = chunk_read(&k, d->src);
+	if (r < 0)
+		copy_lost(w, d, NULL, "lost", -r, "read the folder: entries from here on are missing");
+	if (k.n > 1)
+		qsort(k.v, k.n, sizeof(*k.v), by_ino);
+	push_all(w, d, &k);
+}
+
+static int open_folder(int up, const char *name)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(up, name, flags | O_NOATIME);
+
+	if (fd < 0 && errno == EPERM)
+		fd = openat(up, name, flags);
+	return fd;
+}
+
+/* A mount below the source belongs to somebody else, and the destination may lie inside the source. */
+static bool is_ours(struct copy *c, const struct statx *st)
+{
+	if (st->stx_mnt_id != c->mnt_id)
+		return false;
+	return !(makedev(st->stx_dev_major, st->stx_dev_minor) == c->dst_dev && st->stx_ino == c->dst_ino && c->o->dst >= 0);
+}
+
+static struct copy_dir *enter(struct copy_worker *w, struct copy_dir *up, const char *name)
+{
+	struct copy_dir *d = copy_dir_new(up, name);
+
+	d->src = open_folder(up->src, name);
+	if (d->src >= 0 && statx(d->src, "", AT_EMPTY_PATH, COPY_STATX, &d->st) == 0)
+		return d;
+	copy_lost(w, up, name, "lost", errno, "open the folder: everything in it is missing");
+	d->foreign = true;
+	copy_dir_put(w, d);
+	return NULL;
+}
+
+void copy_walk_dir(struct copy_worker *w, struct copy_task *t)
+{
+	AUTO_FREE char *name = t->name;
+	struct copy_dir *d;
+
+	if (copy_stopped(w->c))
+		return;
+	d = enter(w, t->dir, name);
+	if (!d)
+		return;
+	d->all = t->dir->all || copy_match(w->c, t->dir, name, true) == WANT_ALL;
+	if (is_ours(w->c, &d->st)) {
+		if (w->c->o->archive && d->all)
+			(void)copy_archive_entry(w, t->dir, name, d->src, &d->st, NULL, NULL);
+		if (w->c->o->archive || !d->all || copy_dir_dst(w, d) >= 0)
+			copy_walk_scan(w, d);
+	}
+	copy_dir_put(w, d);
+}
+
+/* Pushes one path; its folders are made on the way, their attributes are left to the main walk. */
+int copy_walk_first(struct copy_worker *w, struct copy_dir *root, const char *path)
+{
+	CLEANUP(strv_free) struct strv parts = STRV_INIT;
+	struct copy_dir *d = copy_dir_ref(root), *next;
+	struct copy_task t = { .dir = d };
+	struct stat st;
+
+	strv_split(&parts, path, "/");
+	for (size_t i = 0; i + 1 < parts.n; i++) {
+		next = enter(w, d, parts.v[i]);
+		copy_dir_put(w, d);
+		if (!next)
+			return -ENOENT;
+		next->foreign = true;
+		d = next;
+	}
+	t.dir = d;
+	if (!parts.n || fstatat(d->src, parts.v[parts.n - 1], &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		copy_dir_put(w, d);
+		return -ENOENT;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		t.type = TASK_DIR;
+		t.name = xstrdup(parts.v[parts.n - 1]);
+	} else {
+		t.type = TASK_FILES;
+		t.batch = xmalloc(sizeof(struct copy_batch) + sizeof(struct copy_ent) + strlen(parts.v[parts.n - 1]) + 1);
+		t.batch->n = 1;
+		t.batch->ent[0] = (struct copy_ent){ st.st_ino, strcpy((char *)&t.batch->ent[1], parts.v[parts.n - 1]), IFTODT(st.st_mode) };
+	}
+	copy_push(w->c, &t, 1);
+	return 0;
+}
