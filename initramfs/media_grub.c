@@ -97,7 +97,7 @@ static int mtool(const struct media *m, const char *const *argv, struct err *e)
 static int put_file(const struct media *m, const char *image, const char *from, const char *to, struct err *e)
 {
 	AUTO_FREE char *dest = xasprintf("::%s", to);
-	const char *argv[] = { "mcopy", "-i", image, "-o", "-b", from, dest, NULL };
+	const char *argv[] = { "mcopy", "-i", image, "-o", from, dest, NULL };
 
 	return err_wrap(e, mtool(m, argv, e), "put '%s' on the EFI system partition", to);
 }

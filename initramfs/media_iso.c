@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An ISO image that boots BIOS and UEFI machines from a disc, and from a stick it was copied to. */
 #include <fcntl.h>
+#include <time.h>
 
 #include "child.h"
 #include "fs.h"
@@ -23,7 +24,7 @@ static int link_or_copy(const char *from, const char *dir, const char *name, str
 static int make_tree(const struct media *m, const char *tree, const char *find, struct err *e)
 {
 	AUTO_FREE char *grub = fs_join(tree, "boot/grub"), *own = fs_join(tree, "boot/rescue"), *text = media_grub_config(m, find);
-	AUTO_FREE char *core = fs_join(grub, "eltorito.img"), *efi = fs_join(tree, "boot/efi.img");
+	AUTO_FREE char *core = fs_join(grub, "eltorito.img"), *efi = fs_join(m->scratch, "efi.img");
 	int r = fs_mkdir_p(grub, 0755, e);
 
 	if (r == 0)
@@ -41,15 +42,27 @@ static int make_tree(const struct media *m, const char *tree, const char *find, 
 	return r < 0 ? r : media_esp(m, efi, media_esp_size(m, false), false, find, e);
 }
 
-/* "2026112816000000" for xorriso, and the same for every date in the image. */
+/* "--modification-date=2026112816000000": also the ISO's UUID. The caller frees. */
+static char *volume_date(uint64_t mtime)
+{
+	time_t t = (time_t)mtime;
+	char text[32];
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(text, sizeof(text), "%Y%m%d%H%M%S00", &tm);
+	return xasprintf("--modification-date=%s", text);
+}
+
 static int run_xorriso(const struct media *m, const char *tree, const char *path, struct err *e)
 {
 	AUTO_FREE char *epoch = xasprintf("SOURCE_DATE_EPOCH=%llu", (unsigned long long)m->mtime);
-	AUTO_FREE char *efi = fs_join(tree, "boot/efi.img");
+	AUTO_FREE char *efi = fs_join(m->scratch, "efi.img"), *dates = xasprintf("=%llu", (unsigned long long)m->mtime), *volume = volume_date(m->mtime);
 	const char *argv[] = { "xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-V", "RESCUE", "-b",
 			       "boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "--grub2-boot-info",
 			       "--grub2-mbr", HYBRID_IMG, "-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot",
-			       "-append_partition", "2", "0xef", efi, "-partition_offset", "16", "-uid", "0", "-gid", "0", "-o", path, tree, NULL };
+			       "-append_partition", "2", "0xef", efi, "-partition_offset", "16", "-uid", "0", "-gid", "0",
+			       "--set_all_file_dates", dates, volume, "-o", path, tree, NULL };
 	const char *env[] = { epoch, "TZ=UTC", NULL };
 	struct child c = { .argv = argv, .env = env, .timeout_s = 600, .quiet_stderr = true };
 
