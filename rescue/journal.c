@@ -9,6 +9,7 @@
 #include "fs.h"
 #include "hash.h"
 
+#define SECTOR 512                      /* bytes that a disk writes whole or not at all */
 #define JOURNAL_MAX (1ULL << 30)        /* a journal larger than this was not written by us */
 
 static const char *const verbs[J_VERB_MAX] = {
@@ -115,12 +116,32 @@ static const char *parse_line(const char *text, size_t len, uint64_t seq, struct
 }
 
 /*
- * A line without a newline at the end of the file, or a last line whose checksum is wrong, is what a power cut leaves: not yet acted upon,
- * because the append had not returned. Damage before it, or a last line that is whole but makes no sense, is something else.
+ * What a power cut leaves at the end of the file was not yet acted upon, because the append had not returned: a piece of a line without
+ * its newline, or a line of which whole sectors never arrived and read as zeros. A last line that arrived whole and does not match its
+ * checksum is damage like any other: it may be the `done` of something that must not be done twice.
  */
-static bool is_torn(const char *why, size_t line_end, size_t len)
+static bool lost_sectors(const char *text, size_t from, size_t to)
 {
-	return line_end >= len && (str_eq(why, "checksum mismatch") || str_eq(why, "zero bytes"));
+	const char *zero = memchr(text + from, '\0', to - from);
+	size_t start, end;
+
+	if (!zero)
+		return false;
+	start = (size_t)(zero - text);
+	for (end = start; end < to && !text[end]; end++)
+		;
+	return (start == from || start % SECTOR == 0) && end % SECTOR == 0;
+}
+
+/* A whole line whose newline turned into something else. */
+static bool only_newline_damaged(const struct journal *j, const char *text, size_t len)
+{
+	struct journal_rec r;
+
+	if (len == 0 || !text[len - 1] || parse_line(text, len - 1, j->n + 1, &r) != NULL)
+		return false;
+	rec_free(&r);
+	return true;
 }
 
 int journal_parse(struct journal *j, const char *text, size_t len, size_t *ret_good_len, struct err *e)
@@ -128,15 +149,16 @@ int journal_parse(struct journal *j, const char *text, size_t len, size_t *ret_g
 	size_t pos = 0;
 
 	while (pos < len) {
-		const char *nl = memchr(text + pos, '\n', len - pos);
+		const char *nl = memchr(text + pos, '\n', len - pos), *why;
 		size_t end = nl ? (size_t)(nl - text) : len;
 		struct journal_rec r;
-		const char *why;
 
+		if (!nl && only_newline_damaged(j, text + pos, len - pos))
+			return err_set(e, -EBADMSG, "line %zu: its newline is damaged", j->n + 1);
 		if (!nl)
 			break;
 		why = parse_line(text + pos, end - pos, j->n + 1, &r);
-		if (why && is_torn(why, end + 1, len))
+		if (why && end + 1 == len && lost_sectors(text, pos, end))
 			break;
 		if (why)
 			return err_set(e, -EBADMSG, "line %zu: %s", j->n + 1, why);
