@@ -1,36 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rescue completion: a bash script made from the same tables as help and manual. */
 #include "cmd.h"
 #include "step.h"
 
-/* The words behind a command: its options, and what its arguments can be. */
-static void add_case(struct str *out, const struct cmd *c)
+static const char *words_for(const char *usage)
 {
-	str_addf(out, "\t%s) words=\"", c->name);
-	for (const struct cmd_opt *o = c->opts; o && o->name; o++)
-		str_addf(out, "--%s ", o->name);
-	if (str_eq(c->name, "explain"))
-		for (size_t i = 0; step_types[i]; i++)
-			str_addf(out, "%s ", step_types[i]->name);
-	str_add(out, "\" ;;\n");
+	if (strstr(usage, "STEP-TYPE"))
+		return "steps";
+	return strstr(usage, "PLAN") || strstr(usage, "FILE") || strstr(usage, "DIR") || strstr(usage, "PATH") ? "files" : "none";
 }
 
-static int run(int argc UNUSED, char **argv UNUSED)
+static void add_case(struct str *s, const struct cmd *c)
 {
-	CLEANUP(str_free) struct str out = STR_INIT;
+	CLEANUP(str_free) struct str opts = STR_INIT, valued = STR_INIT;
 
-	str_add(&out, "# bash completion for rescue, written by `rescue completion`\n_rescue() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} words\n"
-		      "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\twords=\"help");
+	str_add(&opts, "--help");
+	for (const struct cmd_opt *o = c->opts; o && o->name; o++) {
+		str_addf(&opts, " --%s", o->name);
+		if (o->type != CMD_FLAG)
+			str_addf(&valued, "%s--%s", valued.len ? " " : "", o->name);
+	}
+	str_addf(s, "\t%s) opts='%s' valued='%s' args=%s ;;\n", c->name, str_cstr(&opts), str_cstr(&valued), words_for(c->usage ? c->usage : ""));
+}
+
+static void add_script(struct str *s)
+{
+	CLEANUP(str_free) struct str names = STR_INIT, types = STR_INIT;
+
 	for (size_t i = 0; cmds[i]; i++)
-		str_addf(&out, " %s", cmds[i]->name);
-	str_add(&out, "\"\n\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n");
+		str_addf(&names, "%s ", cmds[i]->name);
+	for (size_t i = 0; step_types[i]; i++)
+		str_addf(&types, "%s ", step_types[i]->name);
+	str_add(s, "# bash completion for rescue(8), made by 'rescue completion'\n_rescue()\n{\n"
+		   "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} opts= valued= args=none\n\tCOMPREPLY=()\n");
+	str_addf(s, "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tCOMPREPLY=($(compgen -W '%shelp --help --version' -- \"$cur\"))\n\t\treturn\n\tfi\n",
+		 str_cstr(&names));
+	str_addf(s, "\tcase ${COMP_WORDS[1]} in\n\thelp) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", str_cstr(&names));
 	for (size_t i = 0; cmds[i]; i++)
-		add_case(&out, cmds[i]);
-	str_add(&out, "\t*) words= ;;\n\tesac\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\"; compgen -f -- \"$cur\")\n}\n"
-		      "complete -o filenames -F _rescue rescue\n");
-	fputs(str_cstr(&out), stdout);
+		add_case(s, cmds[i]);
+	str_add(s, "\tesac\n\tcase \" $valued \" in *\" $prev \"*) COMPREPLY=($(compgen -f -- \"$cur\")); return ;; esac\n"
+		   "\tcase $cur in -*) COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\")); return ;; esac\n\tcase $args in\n");
+	str_addf(s, "\tsteps) COMPREPLY=($(compgen -W '%sdevices options exit-codes' -- \"$cur\")) ;;\n", str_cstr(&types));
+	str_add(s, "\tfiles) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n\tesac\n}\ncomplete -o filenames -F _rescue rescue\n");
+}
+
+static int run(int argc, char **argv)
+{
+	CLEANUP(str_free) struct str s = STR_INIT;
+
+	(void)argc;
+	(void)argv;
+	add_script(&s);
+	fputs(str_cstr(&s), stdout);
 	return EXIT_DONE;
 }
 
 const struct cmd cmd_completion = {
-	.name = "completion", .summary = "Write the completion for bash: source <(rescue completion).", .usage = "", .run = run,
+	.name = "completion", .summary = "Print a script that completes commands, options and step types in bash.", .usage = "",
+	.manual = "For this shell: eval \"$(rescue completion)\".",
+	.run = run,
 };

@@ -14,12 +14,27 @@ static const char *resume_name(enum step_resume r)
 	return names[r];
 }
 
+/* ", 1 to 64 bytes" */
+static void add_limits(struct str *out, const struct opt *o)
+{
+	const char *unit = o->type == OPT_STR || o->type == OPT_SIZE ? " bytes" : o->type == OPT_SECONDS ? " seconds" : "";
+	bool max = o->max && o->max != UINT64_MAX;
+
+	if (o->min && max)
+		str_addf(out, ", %llu to %llu%s", (unsigned long long)o->min, (unsigned long long)o->max, unit);
+	else if (max)
+		str_addf(out, ", at most %llu%s", (unsigned long long)o->max, unit);
+	else if (o->min > 1)
+		str_addf(out, ", at least %llu%s", (unsigned long long)o->min, unit);
+}
+
 /* What a row says beside its help: "required", "default xfs", "one of: a b". */
 static void add_rules(struct str *out, const struct opt *o)
 {
 	str_addf(out, "%s", opt_type_name(o->type));
 	if (o->choices)
 		str_addf(out, ": %s", o->choices);
+	add_limits(out, o);
 	if (o->access)
 		str_addf(out, ", needs access %s", access_name(o->access));
 	if (o->flags & OPT_REQUIRED)
@@ -30,18 +45,50 @@ static void add_rules(struct str *out, const struct opt *o)
 		str_addf(out, ", not together with %s", o->excl);
 }
 
-static void text_opts(struct str *out, const struct opt *table, const char *indent)
+/* Words into lines of a terminal; an empty line stays one. */
+static void wrap(struct str *out, const char *text, size_t indent)
 {
-	for (const struct opt *o = table; o->key; o++) {
-		str_addf(out, "%s%s  (", indent, o->key);
-		add_rules(out, o);
-		str_addf(out, ")\n%s    %s\n", indent, o->help);
-		if (o->sub) {
-			AUTO_FREE char *deeper = xasprintf("%s    ", indent);
+	size_t col = 0;
 
-			text_opts(out, o->sub, deeper);
+	for (; *text; text += *text != '\0') {
+		size_t n = strcspn(text, " \n");
+
+		if (col && n && col + 1 + n > 79) {
+			str_addc(out, '\n');
+			col = 0;
+		}
+		if (n) {
+			str_addf(out, "%*s%.*s", col ? 1 : (int)indent, "", (int)n, text);
+			col = (col ? col + 1 : indent) + n;
+		}
+		text += n;
+		if (*text == '\n') {
+			str_addc(out, '\n');
+			col = 0;
 		}
 	}
+	if (col)
+		str_addc(out, '\n');
+}
+
+static void text_opts(struct str *out, const struct opt *table, size_t indent)
+{
+	for (const struct opt *o = table; o->key; o++) {
+		CLEANUP(str_free) struct str head = STR_INIT;
+
+		str_addf(&head, "%s  (", o->key);
+		add_rules(&head, o);
+		str_addc(&head, ')');
+		wrap(out, str_cstr(&head), indent);
+		wrap(out, o->help, indent + 4);
+		if (o->sub)
+			text_opts(out, o->sub, indent + 4);
+	}
+}
+
+void manual_opts_text(struct str *out, const struct opt *table)
+{
+	text_opts(out, table, 2);
 }
 
 void manual_step_text(struct str *out, const struct step_type *t)
@@ -50,11 +97,13 @@ void manual_step_text(struct str *out, const struct step_type *t)
 	str_addf(out, "effect: %s; after an interruption: %s\n", plan_effect_name(t->effect), resume_name(t->resume));
 	if (t->facts)
 		str_addf(out, "facts for later steps: %s\n", t->facts);
-	if (t->manual)
-		str_addf(out, "\n%s\n", t->manual);
+	if (t->manual) {
+		str_addc(out, '\n');
+		wrap(out, t->manual, 0);
+	}
 	if (t->opts->key)
 		str_add(out, "\noptions:\n");
-	text_opts(out, t->opts, "  ");
+	manual_opts_text(out, t->opts);
 }
 
 static void markdown_opts(struct str *out, const struct opt *table, const char *prefix)
@@ -171,15 +220,21 @@ void manual_cmd_man(struct str *out, const struct cmd *c)
 	}
 }
 
-void manual_exit_codes_man(struct str *out)
-{
 #define ROW(name, number, text) { number, text },
-	static const struct { int number; const char *text; } rows[] = { EXIT_CODES(ROW) };
+static const struct { int number; const char *text; } exit_codes[] = { EXIT_CODES(ROW) };
 #undef ROW
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		str_addf(out, ".TP\n.B %d\n", rows[i].number);
-		manual_add_man(out, rows[i].text);
+void manual_exit_codes_man(struct str *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(exit_codes); i++) {
+		str_addf(out, ".TP\n.B %d\n", exit_codes[i].number);
+		manual_add_man(out, exit_codes[i].text);
 		str_add(out, "\n");
 	}
+}
+
+void manual_exit_codes_text(struct str *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(exit_codes); i++)
+		str_addf(out, "  %d  %s\n", exit_codes[i].number, exit_codes[i].text);
 }

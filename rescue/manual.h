@@ -7,6 +7,8 @@
 #include "step.h"
 
 void manual_step_text(struct str *out, const struct step_type *t);             /* for the terminal */
+void manual_opts_text(struct str *out, const struct opt *table);
+void manual_exit_codes_text(struct str *out);
 void manual_step_markdown(struct str *out, const struct step_type *t);
 void manual_step_man(struct str *out, const struct step_type *t);
 void manual_opts_man(struct str *out, const struct opt *table);

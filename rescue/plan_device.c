@@ -3,7 +3,7 @@
 #include "plan_device.h"
 
 static const struct opt opts[] = {
-	{ "access", OPT_ENUM, OPT_FIELD(struct plan_device, access), .choices = "none read write erase", .def = "read",
+	{ "access", OPT_ENUM, OPT_FIELD(struct plan_device, access), .choices = "read write erase", .def = "read",
 	  .help = "What may happen to it: read (the block device is set read-only), write (files may be added), erase (needs consent)." },
 	{ "consent", OPT_STR, OPT_FIELD(struct plan_device, consent), .min = 1, .max = 400,
 	  .help = "Agreement to erase it, written as the identity that will be lost: serial number, WWN, partition GUID or loop file." },
@@ -60,8 +60,7 @@ static int read_device(struct plan *p, struct plan_device *d, const struct opt_v
 	if (strspn(d->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != strlen(d->name))
 		return bad(p, d, e, "a name has letters, digits, '-' and '_' only");
 	r = opt_apply(opts, d, v, p->path, what, e);
-	if (r == 0 && d->access == ACCESS_NONE)
-		r = bad(p, d, e, "access: must be one of: read write erase");
+	d->access = (enum access)((int)d->access + ACCESS_READ);        /* the words begin at read */
 	return r < 0 ? r : check_identity(p, d, e);
 }
 

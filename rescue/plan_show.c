@@ -23,6 +23,8 @@ static void show_device(struct str *out, const struct plan_device *d, const stru
 	str_addf(out, "  %-12s %-6s %s", d->name, access_name(d->access), wanted);
 	if (d->size)
 		str_addf(out, ", %s", str_human_size(size, sizeof(size), d->size));
+	if (d->access == ACCESS_ERASE)
+		str_add(out, d->consent ? ", consent is in the plan" : ", needs consent when it runs");
 	str_addc(out, '\n');
 	if (list && device_resolve(d, list, n, &b, &e) == 0)
 		str_addf(out, "  %-12s        is %s now (%s%s%s%s%s)\n", "", b->path, str_human_size(size, sizeof(size), b->size),

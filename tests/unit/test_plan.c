@@ -56,7 +56,7 @@ static void test_refusals_have_a_place_and_a_reason(void **state)
 		{ "plan: 1\ndevices:\n  a: {label: x, consent: x}\n" STEP, "p.yaml:3:3: device 'a': 'consent' is only for access: erase" },
 		{ "plan: 1\ndevices:\n  a: {serail: x}\n" STEP, "p.yaml:3:7: device 'a': serail: unknown option, did you mean 'serial'?" },
 		{ "plan: 1\ndevices:\n  a: {label: x, access: wirte}\n" STEP,
-		  "p.yaml:3:25: device 'a': access: 'wirte' is not one of: none read write erase; did you mean 'write'?" },
+		  "p.yaml:3:25: device 'a': access: 'wirte' is not one of: read write erase; did you mean 'write'?" },
 		{ "plan: 1\n" DEV "steps:\n  - write-file: {path: \"${rot}:/x\", content: y}\n",
 		  "p.yaml:6:24: write-file: path: there is no device 'rot' under 'devices', did you mean 'root'?" },
 		{ "plan: 1\n" DEV "steps:\n  - write-file: {path: \"${root}:/x\", content: y}\n",
