@@ -66,9 +66,13 @@ int hooks_open(struct hooks *hs, struct ui *ui, struct err *e)
 	hs->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (hs->ep < 0 || hs->sig < 0 || hs->timer < 0 || timerfd_settime(hs->timer, 0, &tick, NULL) < 0)
 		return err_errno(e, "set up the event loop");
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	r = watch_fd(hs->ep, hs->sig, SRC_SIGNAL, e);
 	return r < 0 ? r : watch_fd(hs->ep, hs->timer, SRC_TIMER, e);
+}
+
+void hooks_adopt(void)
+{
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 void hooks_close(struct hooks *hs)

@@ -45,6 +45,7 @@ struct hook {
 };
 
 int hooks_open(struct hooks *hs, struct ui *ui, struct err *e);
+void hooks_adopt(void);                 /* from now on orphans of our children come to us */
 void hooks_close(struct hooks *hs);
 int hook_run(struct hooks *hs, struct hook *h, struct err *e);
 /* Takes note of signals that arrived between hooks. True when the run is to stop. */

@@ -2,6 +2,7 @@
 #include "journal.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <time.h>
 
@@ -11,6 +12,8 @@
 
 #define SECTOR 512                      /* bytes that a disk writes whole or not at all */
 #define JOURNAL_MAX (1ULL << 30)        /* a journal larger than this was not written by us */
+#define LOCK_WAIT_US 50000
+#define LOCK_TRIES 300
 
 static const char *const verbs[J_VERB_MAX] = {
 	[J_PLAN] = "plan", [J_RESUME] = "resume", [J_CONSENT] = "consent", [J_FACT] = "fact", [J_BEGIN] = "begin", [J_MARK] = "mark",
@@ -223,15 +226,30 @@ static long lock_holder(int fd)
 	return pid;
 }
 
+/* The keeper of a run that was killed holds on for a moment, until nothing is left of it: worth waiting for. A run that lives is not. */
+static int try_lock(struct journal *j, long *ret_holder)
+{
+	for (int i = 0;; i++) {
+		if (flock(j->fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		*ret_holder = lock_holder(j->fd);
+		if (i == LOCK_TRIES || (*ret_holder > 0 && kill((pid_t)*ret_holder, 0) == 0))
+			return -EBUSY;
+		usleep(LOCK_WAIT_US);
+	}
+}
+
 static int lock(struct journal *j, struct err *e)
 {
-	long pid;
+	long pid = 0;
+	int r = try_lock(j, &pid);
 
-	if (flock(j->fd, LOCK_EX | LOCK_NB) == 0)
+	if (r == 0)
 		return 0;
-	if (errno != EWOULDBLOCK)
-		return err_errno(e, "lock '%s'", j->path);
-	pid = lock_holder(j->fd);
+	if (r != -EBUSY)
+		return err_code(e, r, "lock '%s'", j->path);
 	if (pid > 0)
 		return err_set(e, -EBUSY, "'%s': another run uses it: process %ld", j->path, pid);
 	return err_set(e, -EBUSY, "'%s': another run uses it", j->path);

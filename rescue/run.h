@@ -35,6 +35,7 @@ struct run {
 	size_t n_dev;
 	struct ui ui;
 	struct hooks hooks;
+	int keeper;                     /* pipe to the keeper, -1: none */
 	bool *decided, *later;          /* a step: decide() ran; preflight() could not judge yet */
 	bool degraded;
 	bool broken;                    /* the journal cannot be written: stop */
@@ -75,6 +76,11 @@ int run_guard(const struct plan_device *d, const char *node, struct err *e);   /
 /* ---- run_ns.c: mount namespace and scratch ---- */
 int run_ns_enter(struct run *r, struct err *e);
 void run_ns_leave(struct run *r);
+
+/* ---- run_keeper.c: ends what a killed runner leaves; holds the lock until then ---- */
+int run_keeper_start(struct run *r, struct err *e);
+int run_keeper_tell(struct run *r, struct err *e);
+void run_keeper_stop(struct run *r);
 
 /* ---- run_refs.c: which devices a step names, without applying its options (facts may be unknown yet) ---- */
 int run_refs_each(const struct opt *table, const struct opt_val *map, int (*fn)(const struct opt *row, const char *device, bool path, void *arg),

@@ -221,19 +221,6 @@ static int look(struct run *r)
 	return bad ? EXIT_REFUSED : EXIT_DONE;
 }
 
-static int check_refs(const struct opt *row, const char *device, bool path, void *arg)
-{
-	struct run *r = arg;
-	struct run_dev *d = run_dev_find(r, device);
-
-	(void)row;
-	if (!path || !d || d->pd->access != ACCESS_ERASE)
-		return 0;
-	ui_event(&r->ui, UI_ERROR, "refused", NULL, "", "%s:%d:%d: device '%s': may be erased, so it cannot be used as ${%s}:/path: mount it in a step",
-		 r->plan->path, d->pd->line, d->pd->col, device, device);
-	return -EPERM;
-}
-
 static int check_from(struct run *r)
 {
 	CLEANUP(strv_free) struct strv ids = STRV_INIT;
@@ -263,7 +250,6 @@ static int refuse(struct run *r, int code, const struct err *e)
 static int open_plan(struct run *r)
 {
 	struct err e = ERR_INIT;
-	int rc = EXIT_DONE;
 
 	if (plan_load(r->o->plan, &r->plan, &e) < 0)
 		return refuse(r, EXIT_REFUSED, &e);
@@ -271,12 +257,7 @@ static int open_plan(struct run *r)
 	fill_steps(r);
 	if (check_from(r) != EXIT_DONE)
 		return EXIT_USAGE;
-	if (run_dev_open(r, &e) < 0)
-		return refuse(r, EXIT_REFUSED, &e);
-	for (size_t i = 0; rc == EXIT_DONE && i < r->plan->n_steps; i++)
-		if (run_refs_each(r->plan->steps[i].type->opts, &r->plan->steps[i].vals, check_refs, r) < 0)
-			rc = EXIT_REFUSED;
-	return rc;
+	return run_dev_open(r, &e) < 0 ? refuse(r, EXIT_REFUSED, &e) : EXIT_DONE;
 }
 
 static int dry_run(struct run *r)
@@ -356,27 +337,50 @@ static int in_namespace(struct run *r)
 	return rc == EXIT_DONE ? end(r) : rc;
 }
 
+static int enter(struct run *r, struct err *e)
+{
+	int rc = run_keeper_start(r, e);
+
+	if (rc == 0)
+		rc = run_ns_enter(r, e);
+	if (rc == 0)
+		rc = run_keeper_tell(r, e);
+	hooks_adopt();
+	return rc;
+}
+
+static int with_state(struct run *r)
+{
+	struct err e = ERR_INIT;
+	int rc = open_state(r);
+
+	if (rc == EXIT_DONE && enter(r, &e) < 0)
+		rc = refuse(r, EXIT_REFUSED, &e);
+	if (rc == EXIT_DONE) {
+		rc = in_namespace(r);
+		run_dev_restore(r);
+	}
+	run_ns_leave(r);
+	run_keeper_stop(r);
+	return rc == EXIT_CODE_MAX ? EXIT_DONE : rc;
+}
+
 static int with_hooks(struct run *r)
 {
 	struct err e = ERR_INIT;
 	int rc;
 
-	if (hooks_open(&r->hooks, &r->ui, &e) < 0 || run_ns_enter(r, &e) < 0) {
+	if (hooks_open(&r->hooks, &r->ui, &e) < 0)
 		rc = refuse(r, EXIT_REFUSED, &e);
-	} else {
-		rc = open_state(r);
-		if (rc == EXIT_DONE)
-			rc = in_namespace(r);
-		run_dev_restore(r);
-	}
-	run_ns_leave(r);
+	else
+		rc = with_state(r);
 	hooks_close(&r->hooks);
-	return rc == EXIT_CODE_MAX ? EXIT_DONE : rc;
+	return rc;
 }
 
 int runner_run(const struct runner_opts *o)
 {
-	struct run r = { .o = o, .j = JOURNAL_INIT };
+	struct run r = { .o = o, .j = JOURNAL_INIT, .keeper = -1 };
 	int rc;
 
 	ui_init(&r.ui, o->json);

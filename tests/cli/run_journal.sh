@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # State directories and journals that cannot be used: each with its exit code and sentence, and nothing changed.
 . "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/runner_lib.sh"
+. "$(dirname "$0")/../runner_lib.sh"
 need_root
 need python3
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A plan runs, fails, resumes, finishes; a finished plan does nothing (T59); a changed plan is named.
 . "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/runner_lib.sh"
+. "$(dirname "$0")/../runner_lib.sh"
 need_root
 need python3
 

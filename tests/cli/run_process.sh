@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Processes: cancel, kill, stall, timeout, what steps leave behind, and a storm of dying children.
 . "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/runner_lib.sh"
+. "$(dirname "$0")/../runner_lib.sh"
 need_root
 
 gone() { ! kill -0 "$(cat "$1")" 2>/dev/null; }
@@ -26,23 +26,24 @@ sed -i 's/sleep 300/sleep 0.1/' "$W/plan.yaml"
 runs 0 --accept-changes
 [ -e "$W/t" ] || fail "did not resume"
 
-# SIGKILL of the runner: the step dies with it; no mount stays; the next run goes on
+# SIGKILL of the runner: nothing of the step stays, not its children, not what left its session; no mount stays; the next run goes on
 again; rm -f "$W"/pid*
 plan <<E
 plan: 1
 name: killed
 steps:
-  - exec: {id: s, command: [sh, -c, "mount -t tmpfs tmpfs $W; echo \$\$ > /proc/\$PPID/root/$W.pid; sleep 300"], repeatable: yes}
+  - exec: {id: s, command: [sh, -c, "mount -t tmpfs tmpfs $W; setsid -f sleep 301; sleep 300 & echo \$! > $W.pid2; echo \$\$ > $W.pid; wait"], repeatable: yes}
 E
-sed -i "s|/proc/.*W.pid|$W.pid|" "$W/plan.yaml"
-at_end "rm -f $W.pid"
+at_end "rm -f $W.pid $W.pid2"
 start
 wait_for 20 test -s "$W.pid"
 kill -KILL $p
 wait $p || true
 wait_for 10 gone "$W.pid"
+wait_for 10 gone "$W.pid2"
+wait_for 10 eval '! ps -C sleep -o args= | grep -q "^sleep 301"'
 grep -q " /run/rescue \| $W " /proc/self/mountinfo && fail "a killed runner left a mount behind"
-sed -i 's/sleep 300/true/' "$W/plan.yaml"
+sed -i 's/setsid.*wait/true/' "$W/plan.yaml"
 runs 0 --accept-changes
 
 # a daemon that a step leaves behind ends with the step
