@@ -65,4 +65,7 @@ struct copy_opts {
 /* 0 (look at lost, partial, meta), or -errno: -ECANCELED, -ENOSPC, ... *ret is filled in any case. */
 int copy_tree(const struct copy_opts *o, struct copy_result *ret, struct err *e);
 
+/* Reads every file of the manifest again from dst and compares its hash: 1 all equal, 0 the first difference is in e, -errno. */
+int copy_verify(const char *manifest, int dst, void (*seen)(void *arg, uint64_t files), void *arg, struct err *e);
+
 #endif

@@ -34,7 +34,11 @@ static int on_message(void *ctx, const struct step_msg *m, struct err *e)
 		[STEP_MSG_FACT] = J_FACT, [STEP_MSG_MARK] = J_MARK, [STEP_MSG_DEGRADED] = J_DEGRADED,
 	};
 
-	return run_record(c->r, c->r->plan->steps[c->step].id, verbs[m->type], m->text, e);
+	int rc = run_record(c->r, c->r->plan->steps[c->step].id, verbs[m->type], m->text, e);
+
+	if (rc == 0 && m->type == STEP_MSG_MARK)        /* verify, in a process of its own, asks for it */
+		c->r->st.steps[c->step].last_mark = c->r->j.recs[c->r->j.n - 1].payload;
+	return rc;
 }
 
 static int in_child(void *arg, struct step_io *io, struct err *e)

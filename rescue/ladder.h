@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ladder.h - from a damaged device to a folder that can be read, by the gentlest way that works.
+ *
+ *   struct ladder_opts o = { .device = "/dev/sdb2", .at = mountpoint, .scratch = dir, .tried = fn, .arg = x };
+ *   r = ladder_climb(&o, &l, &e);           l.at can be read; l.rung, l.proof, l.type say how and what that is worth
+ *   ladder_end(&l);
+ *
+ * The device is set read-only first and is never written to: what needs writing (a journal replay, another superblock, a repair) is done on
+ * a copy-on-write overlay (cow.h). Every rung that is tried is told to `tried`. T63, T69, T72, T73.
+ */
+#ifndef RESCUE_LADDER_H
+#define RESCUE_LADDER_H
+
+#include "copy.h"
+#include "cow.h"
+
+struct ladder_opts {
+	const char *device;
+	const struct strv *more;        /* further devices of a btrfs, or NULL */
+	const char *type;               /* filesystem type, or NULL: found out */
+	const char *at;                 /* mount point, made when missing */
+	const char *scratch;            /* folder for overlays */
+	const char *rung;               /* start with this rung (a resumed run), or NULL */
+	void (*tried)(void *arg, const char *rung, const char *result);
+	void *arg;
+};
+
+struct ladder {
+	char *rung;             /* name of the rung that held */
+	char *type;             /* filesystem type */
+	char *at;               /* where it is mounted */
+	enum copy_proof proof;
+	struct cow *cow;
+};
+
+int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e);
+void ladder_end(struct ladder *l);
+
+/* What is on the device, when libblkid does not know either: other superblocks are looked at. NULL: nothing known. The caller frees. */
+char *ladder_type(const char *device);
+
+/* The last rung: files without a mount (btrfs restore, debugfs rdump) into the folder `to`. -EOPNOTSUPP when there is no such tool. */
+int ladder_dump(const char *device, const char *type, const char *to, char **ret_rung, struct err *e);
+
+#endif

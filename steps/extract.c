@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * extract - gets everything out of a filesystem that can still be read. The way in is ladder.h, the copying copy.h; here are options,
+ * checks and words.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "arc.h"
+#include "copy.h"
+#include "fs.h"
+#include "ladder.h"
+#include "manifest.h"
+#include "step.h"
+
+struct extract {
+	struct opt_path from, to;
+	struct opt_devices more;
+	struct strv first, include, exclude;
+	char *since;
+	int type;
+	uint64_t threads, mark;
+	bool verify, merge;
+};
+
+static const struct opt opts[] = {
+	{ "from", OPT_PATH, OPT_FIELD(struct extract, from), .flags = OPT_REQUIRED | OPT_BARE_DEVICE, .access = ACCESS_READ,
+	  .help = "The damaged device, or a folder that can be read." },
+	{ "more", OPT_DEVICES, OPT_FIELD(struct extract, more), .access = ACCESS_READ,
+	  .help = "Further devices of the same btrfs, those that are left." },
+	{ "to", OPT_PATH, OPT_FIELD(struct extract, to), .flags = OPT_REQUIRED, .access = ACCESS_WRITE,
+	  .help = "A folder (made when missing, else empty), or an archive when the name ends in .tar or .tar.zst." },
+	{ "first", OPT_LIST, OPT_FIELD(struct extract, first), .help = "Paths that are copied before everything else, in this order." },
+	{ "include", OPT_LIST, OPT_FIELD(struct extract, include),
+	  .help = "Only what matches one of these patterns. With a '/' the whole path from the top is matched, without one the name." },
+	{ "exclude", OPT_LIST, OPT_FIELD(struct extract, exclude), .help = "Nothing that matches one of these patterns, nor what is below it." },
+	{ "since", OPT_STR, OPT_FIELD(struct extract, since),
+	  .help = "Only files changed since then: 2026-11-28T18:00:00 (UTC) or seconds since 1970 as @1795888800." },
+	{ "type", OPT_ENUM, OPT_FIELD(struct extract, type), .choices = "auto btrfs ext4 xfs", .def = "auto",
+	  .help = "The filesystem, when it can no longer be told from the device." },
+	{ "verify", OPT_BOOL, OPT_FIELD(struct extract, verify), .def = "no",
+	  .help = "Read the copy back from its disk and compare it with what was read from the source." },
+	{ "merge", OPT_BOOL, OPT_FIELD(struct extract, merge), .def = "no", .help = "The folder need not be empty; files of the same name are replaced." },
+	{ "threads", OPT_U64, OPT_FIELD(struct extract, threads), .def = "0", .max = 256, .help = "Threads that copy; 0 chooses." },
+	{ "mark", OPT_SECONDS, OPT_FIELD(struct extract, mark), .def = "5s", .min = 1, .max = 3600,
+	  .help = "Sync and mark at most this often: what is repeated after a power cut." },
+	OPT_END
+};
+
+static bool is_archive(const struct extract *x)
+{
+	return str_ends(x->to.path, ".tar") || str_ends(x->to.path, ".tar.zst");
+}
+
+static int parse_since(const char *text, int64_t *ret, struct err *e)
+{
+	struct tm tm = { 0 };
+	const char *end;
+	char *stop;
+
+	*ret = INT64_MIN;
+	if (!text)
+		return 0;
+	if (*text == '@') {
+		*ret = strtoll(text + 1, &stop, 10);
+		if (text[1] && !*stop)
+			return 0;
+	}
+	end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!end)
+		end = strptime(text, "%Y-%m-%d %H:%M:%S", &tm);
+	if (!end)
+		end = strptime(text, "%Y-%m-%d", &tm);
+	if (!end || (*end && !str_eq(end, "Z")))
+		return err_set(e, -EINVAL, "since '%s': not a time such as 2026-11-28T18:00:00 or @1795888800", text);
+	*ret = timegm(&tm);
+	return 0;
+}
+
+/* ---- preflight ---- */
+
+static int is_empty(const char *dir, bool *ret, struct err *e)
+{
+	DIR *d = opendir(dir);
+	struct dirent *de;
+
+	if (!d)
+		return err_errno(e, "read folder '%s'", dir);
+	*ret = true;
+	while ((de = readdir(d)))
+		if (!str_eq(de->d_name, ".") && !str_eq(de->d_name, "..") && !str_eq(de->d_name, "lost+found"))
+			*ret = false;
+	closedir(d);
+	return 0;
+}
+
+static int check_to(const struct extract *x, bool resume, struct err *e)
+{
+	bool empty = true;
+	int r;
+
+	if (is_archive(x) || !fs_exists(x->to.real))
+		return 0;
+	if (!fs_is_dir(x->to.real))
+		return err_set(e, -ENOTDIR, "'%s': is not a folder", x->to.real);
+	r = is_empty(x->to.real, &empty, e);
+	if (r < 0 || empty || x->merge || resume)
+		return r;
+	return err_set(e, -ENOTEMPTY, "'%s': is not empty; give another folder, or merge: yes", x->to.real);
+}
+
+static int preflight(void *self, struct step_io *io, struct err *e)
+{
+	const struct extract *x = self;
+	int64_t since;
+	int r = parse_since(x->since, &since, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < x->first.n; i++)
+		if (x->first.v[i][0] != '/')
+			return err_set(e, -EINVAL, "first '%s': must begin with '/', the top of the source", x->first.v[i]);
+	if (x->from.real && !x->from.device && !fs_exists(x->from.real))
+		return err_set(e, -ENOENT, "'%s': does not exist", x->from.real);
+	if (!x->from.real || !x->to.real)
+		return STEP_LATER;
+	return check_to(x, step_is_resume(io), e);
+}
+
+/* ---- source ---- */
+
+struct context {
+	struct extract *x;
+	struct step_io *io;
+	const char *dir;
+	struct ladder ladder;
+	FILE *report;
+	struct str rungs;       /* JSON list */
+	uint64_t files, bytes;  /* guesses, 0 unknown */
+};
+
+static void on_tried(void *arg, const char *rung, const char *result)
+{
+	struct context *c = arg;
+
+	fprintf(c->report, "rung '%s': %s\n", rung, result);
+	fflush(c->report);
+	str_addf(&c->rungs, "%s{\"rung\":\"", c->rungs.len ? "," : "");
+	str_add_json(&c->rungs, rung);
+	str_add(&c->rungs, "\",\"result\":\"");
+	str_add_json(&c->rungs, result);
+	str_add(&c->rungs, "\"}");
+	step_note(c->io, "rung '%s': %s", rung, result);
+}
+
+static const char *type_word(const struct extract *x)
+{
+	static const char *const words[] = { NULL, "btrfs", "ext4", "xfs" };
+
+	return words[x->type];
+}
+
+static bool from_device(const struct extract *x)
+{
+	struct stat st;
+
+	return !x->from.path && stat(x->from.real, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+static int climb(struct context *c, struct err *e)
+{
+	AUTO_FREE char *at = xasprintf("%s/source", step_runtime_dir(c->io));
+	CLEANUP(strv_free) struct strv more = STRV_INIT;
+	struct ladder_opts o = { .device = c->x->from.real, .more = &more, .type = type_word(c->x), .at = at, .scratch = c->dir,
+				 .tried = on_tried, .arg = c };
+
+	for (size_t i = 0; i < c->x->more.n; i++)
+		if (c->x->more.v[i].path)
+			strv_add(&more, c->x->more.v[i].path);
+	return ladder_climb(&o, &c->ladder, e);
+}
+
+/* What is in use at the source must fit, unless only a part is wanted. */
+static int check_space(struct context *c, const char *from, struct err *e)
+{
+	const struct extract *x = c->x;
+	struct statvfs s, d;
+	char need[32], have[32];
+	uint64_t used, avail;
+
+	if (statvfs(from, &s) < 0 || statvfs(x->to.real, &d) < 0)
+		return 0;
+	used = (s.f_blocks - s.f_bfree) * s.f_frsize;
+	avail = d.f_bavail * d.f_frsize;
+	c->bytes = used;
+	c->files = s.f_files ? s.f_files - s.f_ffree : 0;
+	if (!c->ladder.at || x->include.n || x->exclude.n || x->since || step_is_resume(c->io))
+		return 0;
+	if (used > avail)
+		return err_set(e, -ENOSPC, "'%s': too small: %s free, the source holds %s", x->to.real, str_human_size(have, sizeof(have), avail),
+			       str_human_size(need, sizeof(need), used));
+	if (d.f_files && c->files > d.f_favail)
+		return err_set(e, -ENOSPC, "'%s': too few inodes: %llu free, the source holds %llu files", x->to.real,
+			       (unsigned long long)d.f_favail, (unsigned long long)c->files);
+	return 0;
+}
+
+/* ---- copying ---- */
+
+static int on_mark(void *arg, const char *text, struct err *e)
+{
+	return step_mark(((struct context *)arg)->io, text, e);
+}
+
+static void on_progress(void *arg, const struct copy_result *now, const char *current)
+{
+	struct context *c = arg;
+
+	step_progress(c->io, &(struct step_progress){ .bytes = now->bytes, .bytes_total = c->bytes,
+						      .items = now->files + now->dirs + now->others + now->present, .items_total = c->files,
+						      .errors = now->lost + now->partial + now->meta, .current = current });
+}
+
+static bool on_cancelled(void *arg)
+{
+	return step_cancelled(((struct context *)arg)->io);
+}
+
+static void write_report(struct context *c, const struct copy_result *r)
+{
+	AUTO_FREE char *path = fs_join(c->dir, "report.json");
+	CLEANUP(str_free) struct str s = STR_INIT;
+	const char *rung = c->ladder.rung ? c->ladder.rung : "folder";
+	static const char *const proofs[] = { "checksums", "none", "checksums ignored" };
+	const char *proof = proofs[c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE];
+
+	str_addf(&s, "{\"rungs\":[%s],\"rung\":\"%s\",\"proof\":\"%s\",\"files\":%llu,\"folders\":%llu,\"others\":%llu,\"bytes\":%llu,"
+		 "\"present\":%llu,\"good\":%llu,\"unproven\":%llu,\"partial\":%llu,\"lost\":%llu,\"attributes\":%llu}\n",
+		 str_cstr(&c->rungs), rung, proof, (unsigned long long)r->files, (unsigned long long)r->dirs, (unsigned long long)r->others,
+		 (unsigned long long)r->bytes, (unsigned long long)r->present, (unsigned long long)r->good, (unsigned long long)r->unproven,
+		 (unsigned long long)r->partial, (unsigned long long)r->lost, (unsigned long long)r->meta);
+	(void)fs_write_atomic(path, s.s, s.len, 0644, NULL);
+	fprintf(c->report, "read through '%s' (proof: %s): %llu files, %llu from before, %llu good by checksum, %llu unproven, "
+		"%llu partial, %llu lost, %llu without some attribute\n", rung, proof, (unsigned long long)r->files,
+		(unsigned long long)r->present, (unsigned long long)r->good, (unsigned long long)r->unproven,
+		(unsigned long long)r->partial, (unsigned long long)r->lost, (unsigned long long)r->meta);
+}
+
+static void say(struct context *c, const struct copy_result *r)
+{
+	char bytes[32];
+
+	step_note(c->io, "%llu files, %llu folders, %llu others, %s; %llu files were there from before", (unsigned long long)r->files,
+		  (unsigned long long)r->dirs, (unsigned long long)r->others, str_human_size(bytes, sizeof(bytes), r->bytes),
+		  (unsigned long long)r->present);
+	if (r->lost || r->partial || r->meta)
+		step_degraded(c->io, "partial: %llu lost, %llu with unreadable ranges, %llu without some attribute: see %s/losses.txt",
+			      (unsigned long long)r->lost, (unsigned long long)r->partial, (unsigned long long)r->meta, c->dir);
+	if (r->unproven)
+		step_degraded(c->io, "%llu files were read while checksums were ignored: nothing proves that they are good",
+			      (unsigned long long)r->unproven);
+}
+
+static struct copy_opts copy_options(struct context *c, int src, const char *from)
+{
+	const struct extract *x = c->x;
+	struct copy_opts o = { .src = src, .dst = -1, .src_name = from, .dst_name = x->to.real, .logs = c->dir, .first = &x->first,
+			       .include = &x->include, .exclude = &x->exclude, .threads = (unsigned int)x->threads,
+			       .proof = c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE,
+			       .btrfs = c->ladder.type && str_eq(c->ladder.type, "btrfs"), .mark_s = x->mark, .resume = step_last_mark(c->io),
+			       .mark = on_mark, .progress = on_progress, .cancelled = on_cancelled, .arg = c };
+
+	(void)parse_since(x->since, &o.since, NULL);
+	return o;
+}
+
+static int to_folder(struct context *c, struct copy_opts *o, struct copy_result *res, struct err *e)
+{
+	AUTO_CLOSE int dst = open(c->x->to.real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dst < 0)
+		return err_errno(e, "open folder '%s'", c->x->to.real);
+	o->dst = dst;
+	return copy_tree(o, res, e);
+}
+
+/* An archive cannot be continued: it is written under another name, and begins anew after an interruption. */
+static int to_archive(struct context *c, struct copy_opts *o, struct copy_result *res, struct err *e)
+{
+	AUTO_FREE char *part = xasprintf("%s.part", c->x->to.real);
+	enum arc_filter filter = str_ends(c->x->to.path, ".zst") ? ARC_ZSTD : ARC_PLAIN;
+	AUTO_CLOSE int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int r, closed;
+
+	if (fd < 0)
+		return err_errno(e, "open '%s'", part);
+	o->resume = NULL;
+	r = arc_out_open(&o->archive, fd, filter, cpus > 0 ? (unsigned int)cpus : 1, e);
+	if (r < 0)
+		return r;
+	r = copy_tree(o, res, e);
+	closed = arc_out_close(o->archive, r == 0 ? e : NULL);
+	r = r == 0 ? closed : r;
+	if (r == 0 && (fsync(fd) < 0 || rename(part, c->x->to.real) < 0))
+		r = err_errno(e, "finish '%s'", c->x->to.real);
+	if (r == 0)
+		r = fs_sync_parent(c->x->to.real, e);
+	if (r == 0)
+		r = step_mark(c->io, "archive", e);
+	if (r < 0)
+		(void)unlink(part);
+	return r;
+}
+
+static int copy(struct context *c, const char *from, struct err *e)
+{
+	AUTO_CLOSE int src = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct copy_result res = { 0 };
+	struct copy_opts o = copy_options(c, src, from);
+	int r;
+
+	if (src < 0)
+		return err_errno(e, "open folder '%s'", from);
+	if (!is_archive(c->x)) {
+		r = fs_mkdir_p(c->x->to.real, 0755, e);
+		if (r == 0)
+			r = check_space(c, from, e);
+		if (r < 0)
+			return r;
+	}
+	r = is_archive(c->x) ? to_archive(c, &o, &res, e) : to_folder(c, &o, &res, e);
+	say(c, &res);
+	write_report(c, &res);
+	return r;
+}
+
+/* The ladder's last rung: whatever a tool gives, none of it proven. */
+static int dump(struct context *c, struct err *e)
+{
+	AUTO_FREE char *rung = NULL, *type = c->x->type ? xstrdup(type_word(c->x)) : ladder_type(c->x->from.real), *path = NULL;
+	AUTO_FCLOSE FILE *out = NULL;
+	int r;
+
+	if (is_archive(c->x))
+		return err_wrap(e, e->code, "only a mount can be written to an archive");
+	r = fs_mkdir_p(c->x->to.real, 0755, e);
+	if (r == 0)
+		r = ladder_dump(c->x->from.real, type, c->x->to.real, &rung, e);
+	if (r < 0)
+		return r;
+	on_tried(c, rung, "holds");
+	path = fs_join(c->dir, "dumped");
+	out = fopen(path, "we");
+	r = out ? manifest_tree(c->x->to.real, out, true, NULL, e) : err_errno(e, "open '%s'", path);
+	if (r < 0)
+		return r;
+	sync();
+	step_degraded(c->io, "read by '%s' without a mount: nothing proves that the files are good, or that they are all; see %s", rung, path);
+	return step_mark(c->io, "dumped", e);
+}
+
+static int run_with(struct context *c, struct err *e)
+{
+	int r;
+
+	if (!from_device(c->x))
+		return copy(c, c->x->from.real, e);
+	r = climb(c, e);
+	if (r < 0)
+		return r == -ENODATA ? dump(c, e) : r;
+	r = copy(c, c->ladder.at, e);
+	ladder_end(&c->ladder);
+	return r;
+}
+
+static int run(void *self, struct step_io *io, struct err *e)
+{
+	struct context c = { .x = self, .io = io, .dir = step_dir(io, e) };
+	AUTO_FREE char *path = NULL;
+	int r;
+
+	if (!c.dir)
+		return e->code;
+	path = fs_join(c.dir, "report.txt");
+	c.report = fopen(path, "ae");
+	if (!c.report)
+		return err_errno(e, "open '%s'", path);
+	r = run_with(&c, e);
+	fclose(c.report);
+	str_free(&c.rungs);
+	return r;
+}
+
+static void on_seen(void *arg, uint64_t files)
+{
+	step_progress(arg, &(struct step_progress){ .items = files });
+}
+
+static int verify(void *self, struct step_io *io, struct err *e)
+{
+	const struct extract *x = self;
+	const char *dir = step_dir(io, e), *mark = step_last_mark(io);
+	AUTO_FREE char *manifest = dir ? fs_join(dir, "manifest") : NULL;
+	AUTO_CLOSE int dst = -1;
+
+	if (!mark || !fs_exists(x->to.real)) {
+		err_set(e, 0, "'%s': nothing was extracted", x->to.real);
+		return 0;
+	}
+	if (!x->verify || !manifest || is_archive(x) || str_eq(mark, "dumped"))
+		return 1;
+	dst = open(x->to.real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dst < 0 ? err_errno(e, "open folder '%s'", x->to.real) : copy_verify(manifest, dst, on_seen, io, e);
+}
+
+const struct step_type step_extract = {
+	.name = "extract",
+	.summary = "Get every file out of a damaged filesystem, and know what was lost.",
+	.manual = "The source is set read-only at the block device and never written to. Rungs of a ladder are tried from the gentlest: a plain "
+		  "read-only mount; degraded; a journal replayed on a copy-on-write overlay, because it holds the newest files; without the journal; "
+		  "older roots and other superblocks; btrfs rescue modes one by one; a repair on the overlay (ext4, xfs); at last btrfs restore or "
+		  "debugfs without a mount. Each rung and what it said is in report.txt and report.json.\n\n"
+		  "Owners, modes, times, hard links, holes, links, devices, ACLs, extended attributes, capabilities and chattr flags are kept. A "
+		  "file that cannot be read never stops the rest: losses.txt and losses.jsonl list every lost file, every unreadable byte range (a "
+		  "hole in the copy) and every lost attribute, and the run ends with the exit code for 'degraded'.\n\n"
+		  "manifest has a line for each file, with its hash and one word in front: 'good' was checked by the filesystem's checksums, 'read' "
+		  "was read without an error from a filesystem that has none, 'unproven' was read while checksums were ignored, 'partial' has holes, "
+		  "'linked' is another name of a file.\n\n"
+		  "Interrupted, it goes on: files that were complete before the last mark are kept, all others copied again. An archive begins anew.",
+	.opts = opts, .size = sizeof(struct extract),
+	.effect = STEP_DURABLE, .resume = STEP_FROM_MARK,
+	.preflight = preflight, .run = run, .verify = verify,
+};
