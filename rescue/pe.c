@@ -110,7 +110,7 @@ enum pe_kind pe_kind(const struct pe *p, const void *data, size_t n)
 
 		if (memmem(d, n, second, sizeof(second) - 1) || memmem(d, n, "g\0r\0u\0b\0a\0a\0", 12))
 			return PE_SHIM;
-		return memmem(d, n, "B\0O\0O\0T\0", 8) && memmem(d, n, ".\0C\0S\0V\0", 8) ? PE_FALLBACK : PE_OTHER;
+		return memmem(d, n, "B\0O\0O\0T\0", 8) ? PE_FALLBACK : PE_OTHER;
 	}
 	return memmem(d, n, "#### LoaderInfo: systemd-boot", 29) ? PE_SYSTEMD_BOOT : PE_OTHER;
 }
