@@ -35,7 +35,7 @@ static const struct opt opts[] = {
 	  .help = "BIOS: disks whose boot sector is written, all of a RAID. Default: the disks that carry /boot." },
 	{ .key = "esp", .type = OPT_STR, OPT_FIELD(struct grub_install, esp), .max = 200,
 	  .help = "UEFI: where the ESP is mounted inside the target. Default: /boot/efi, /efi or /boot, whichever is one." },
-	{ .key = "id", .type = OPT_STR, OPT_FIELD(struct grub_install, id), .max = 60,
+	{ .key = "vendor", .type = OPT_STR, OPT_FIELD(struct grub_install, id), .max = 60,
 	  .help = "UEFI: folder on the ESP below EFI. Default: the target's ID from os-release." },
 	{ .key = "limit", .type = OPT_SECONDS, OPT_FIELD(struct grub_install, limit), .def = "15m", .min = 1, .max = 86400,
 	  .help = "How long it may take." },
