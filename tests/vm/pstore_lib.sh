@@ -34,6 +34,12 @@ ps_module() {
 	modinfo -k "$VM_KVER" -F filename "$1" 2>/dev/null || vm_fail "the kernel has no module $1"
 }
 
+# ps_crasher null|bug|gpf MODULE: adds /mod/KIND.ko to the guest, a module that crashes the kernel (an oops, not a panic) when it is loaded
+ps_crasher() {
+	python3 "$TOP/tests/fixtures/pstore/crashing_module.py" "$1" "$(ps_module "$2")" "$VM_DIR/$1.ko"
+	PS_ITEMS+=("$VM_DIR/$1.ko:/mod/$1.ko")
+}
+
 ps_guest() {
 	local items=(mod:virtio_pci mod:virtio_blk mod:efivarfs "$(ps_module efi-pstore):/mod/efi-pstore.ko")
 	[ -z "${PS_WITHOUT_RESCUE:-}" ] && items+=("$RESCUE:/bin/rescue")
@@ -74,7 +80,13 @@ ps_start() {
 ps_boot() {
 	ps_start "${2:-}"
 	vm_off "$1"
+	vm_text >>"$VM_DIR/said"
 	if vm_text | grep -q 'JOB FAILED'; then vm_fail "$(vm_text | grep 'JOB FAILED')"; fi
+}
+
+# ps_said REGEX: some boot of this test printed such a line
+ps_said() {
+	grep -qE -- "$1" "$VM_DIR/said" || vm_fail "no boot said '$1'"
 }
 
 ps_files() {

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The power goes at random instants while records are collected, again and again, until a collection comes to its end. Afterwards every record is in the
+# store exactly once, whole, and none is left (T14, T15). The test counts only when a cut met something stored and something not yet erased.
+# CUTS: how many cuts at least (3); SEED: repeats the instants of an earlier run.
+. "$(dirname "$0")/pstore_lib.sh"
+vm_need python3
+SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+RANDOM=$((SEED % 32768))
+CUTS=${CUTS:-3}
+echo "SEED=$SEED"
+
+ps_crasher null ts_bm
+ps_new 2M
+ps_guest <<'END'
+pstore || failed pstore
+if [ $BOOT = 1 ]; then insmod /mod/null.ko; crash; fi
+if [ $BOOT = 2 ]; then mkdir -p /disk/before; cp $E/dump-type* /disk/before/; ls $P | wc -l >/disk/records; sync; fi
+# what the last cut left: each record in its old place, or in a dump of the store
+left=0 stored=0
+for f in /disk/before/*; do
+	n=${f##*/} place=0
+	if [ -s $E/$n ] && cmp -s $f $E/$n; then left=$((left + 1)); place=1; fi
+	for s in /disk/store/2*/raw*/$n; do
+		if [ -e $s ] && cmp -s $f $s; then stored=$((stored + 1)); place=1; fi
+	done
+	[ $place = 1 ] || failed "LOST $n"
+done
+echo "STATE left $left stored $stored"
+echo COLLECTING
+rescue pstore --to /disk/store >/tmp/out; rc=$?
+echo "COLLECTED $rc"
+[ $rc = 0 ] || failed "exit code $rc"
+[ $(variables) = 0 ] || failed "$(variables) variables left"
+sync
+poweroff -f
+END
+ps_boot 90
+cp "$PS_NVRAM" "$PS_NVRAM.start"
+cp --sparse=always "$PS_DISK" "$PS_DISK.start"
+hits=0 cuts=0 span=1200
+while :; do
+	ps_start
+	vm_wait '^COLLECTING' 90
+	state=$(vm_text | grep '^STATE')
+	echo "after $cuts cuts: $state"
+	if [[ $state =~ left\ ([0-9]+)\ stored\ ([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -gt 0 ] && [ "${BASH_REMATCH[2]}" -gt 0 ]; then hits=$((hits + 1)); fi
+	if [ $cuts -ge "$CUTS" ] && [ $hits -gt 0 ]; then break; fi
+	[ $cuts -lt 30 ] || vm_fail "no cut in $cuts met a half-done collection (SEED=$SEED)"
+	ms=$((RANDOM % span))
+	t0=$(date +%s%3N)
+	while [ $(($(date +%s%3N) - t0)) -lt $ms ] && ! grep -q '^COLLECTED' "$VM_LOG"; do sleep 0.02; done
+	vm_cut
+	if grep -q '^COLLECTED' "$VM_LOG"; then     # too late to cut anything: from the start again, and sooner
+		span=$ms
+		cp "$PS_NVRAM.start" "$PS_NVRAM"
+		cp --sparse=always "$PS_DISK.start" "$PS_DISK"
+		echo "done within $ms ms"
+		continue
+	fi
+	cuts=$((cuts + 1))
+	echo "cut after $ms ms"
+done
+vm_off 120
+vm_has '^COLLECTED 0'
+vm_has_not 'JOB FAILED'
+ps_files
+python3 - "$PS_FILES" <<'END'
+import collections, glob, json, os, sys
+top = sys.argv[1]
+before = {os.path.basename(f): open(f, 'rb').read() for f in glob.glob(top + '/before/*')}
+seen = collections.Counter()
+for f in glob.glob(top + '/store/*/raw*/dump-type*'):
+    assert open(f, 'rb').read() == before[os.path.basename(f)], f
+    seen[os.path.basename(f)] += 1
+assert set(seen) == set(before), set(before) - set(seen)
+assert max(seen.values()) == 1, 'stored twice'
+dumps = os.listdir(top + '/store')
+assert len(dumps) == 2 and not any(d.startswith('.') for d in dumps), dumps
+for d in dumps:
+    r = json.load(open(top + '/store/' + d + '/report.json'))
+    assert r['missing_parts'] == [] and len(r['records']) == len(glob.glob(top + '/store/' + d + '/raw/dump-type*')), r
+print('%d records in %d dumps' % (len(before), len(dumps)))
+END
+echo "$cuts cuts, $hits of them met a half-done collection"
