@@ -37,6 +37,7 @@ struct arc_item {
 	bool has_mtime;
 	struct timespec atime, mtime;
 	struct xattrs xattrs;   /* ACLs among them */
+	char *acl_name;         /* a user or group of an ACL whose number nobody knows, so that its entry is missing; or NULL */
 	unsigned long flags;    /* FS_*_FL of chattr(1) */
 	struct arc_range *data;     /* writing a sparse file: where its data is; n_data 0: everywhere */
 	size_t n_data;
@@ -49,6 +50,8 @@ struct arc_out;
 int arc_in_open(struct arc_in **ret, const char *path, struct err *e);
 /* Bytes in memory: for tests. They must stay. */
 int arc_in_open_memory(struct arc_in **ret, const void *data, size_t n, struct err *e);
+/* Names in ACLs that come without a number are looked up in etc/passwd and etc/group below this folder; the descriptor must stay open. */
+void arc_in_users(struct arc_in *in, int rootfd);
 /* 1 and *it (in's memory, until the next call), 0 at the end, -EBADMSG and a sentence when the archive is damaged or cut off. */
 int arc_in_next(struct arc_in *in, struct arc_item *it, struct err *e);
 /* 1 and a piece of content, 0 at its end, -EBADMSG. Holes are not given: pieces may lie apart. */

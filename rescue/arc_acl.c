@@ -2,8 +2,11 @@
 #include "arc_int.h"
 
 #include <endian.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <pthread.h>
+
+#include "fs.h"
 
 #define ACL_VERSION 2
 
@@ -28,11 +31,6 @@ void arc_locale(void)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, set_locale);
-}
-
-bool arc_is_acl(const char *name)
-{
-	return str_eq(name, XATTR_ACL_ACCESS) || str_eq(name, XATTR_ACL_DEFAULT);
 }
 
 static int ae_tag(uint16_t tag)
@@ -76,32 +74,88 @@ static int by_tag(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static size_t collect(struct archive_entry *ae, int type, struct ace *v, size_t max)
+/* Number of `name` in a file like etc/passwd ("name:x:NUMBER:..."). */
+static bool number_in(int rootfd, const char *file, const char *name, uint32_t *ret)
 {
-	int ty, perm, tag, id;
+	AUTO_CLOSE int fd = rootfd < 0 ? open("/", O_PATH | O_CLOEXEC) : fcntl(rootfd, F_DUPFD_CLOEXEC, 0);
+	AUTO_CLOSE int in = fs_open_in_root(fd, file, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, NULL);
+	AUTO_FREE char *proc = xasprintf("/proc/self/fd/%d", in), *text = NULL;
+	size_t n = strlen(name);
+	char *line, *rest;
+
+	if (in < 0 || fs_read(proc, 16 * MIB, &text, NULL, NULL) < 0)
+		return false;
+	for (rest = text; (line = strsep(&rest, "\n"));) {
+		char *number = strncmp(line, name, n) == 0 && line[n] == ':' ? strchr(line + n + 1, ':') : NULL;
+		uint64_t v;
+
+		if (!number)
+			continue;
+		number[1 + strcspn(number + 1, ":")] = '\0';
+		if (str_to_u64(number + 1, &v) < 0 || v >= UINT32_MAX)
+			return false;
+		*ret = (uint32_t)v;
+		return true;
+	}
+	return false;
+}
+
+struct source {
+	struct archive_entry *ae;
+	int rootfd;
+	const char *unknown;            /* the first name without a number */
+};
+
+/* Number of a named entry: as stored, or of its name. */
+static bool named_id(struct source *s, uint16_t tag, int id, const char *name, uint32_t *ret)
+{
+	if (id != -1) {
+		*ret = (uint32_t)id;
+		return true;
+	}
+	if (name && *name && number_in(s->rootfd, tag == 0x02 ? "etc/passwd" : "etc/group", name, ret))
+		return true;
+	if (!s->unknown)
+		s->unknown = name && *name ? name : "(without a name)";
+	return false;
+}
+
+static uint16_t tag_of(int ae)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++)
+		if (tags[i].ae == ae)
+			return tags[i].tag;
+	return 0;
+}
+
+static size_t collect(struct source *s, int type, struct ace *v, size_t max)
+{
+	int ty, perm, ae, id;
 	const char *name;
 	size_t n = 0;
 
-	archive_entry_acl_reset(ae, type);
-	while (n < max && archive_entry_acl_next(ae, type, &ty, &perm, &tag, &id, &name) == ARCHIVE_OK)
-		for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
-			bool named = tags[i].tag == 0x02 || tags[i].tag == 0x08;
+	archive_entry_acl_reset(s->ae, type);
+	while (n < max && archive_entry_acl_next(s->ae, type, &ty, &perm, &ae, &id, &name) == ARCHIVE_OK) {
+		uint16_t tag = tag_of(ae);
+		uint32_t number = UINT32_MAX;
 
-			if (tags[i].ae != tag || (named && id == -1))
-				continue;
-			v[n++] = (struct ace){ tags[i].tag, (uint16_t)(perm & 7), named ? (uint32_t)id : UINT32_MAX };
-			break;
-		}
+		if (!tag || ((tag == 0x02 || tag == 0x08) && !named_id(s, tag, id, name, &number)))
+			continue;
+		v[n++] = (struct ace){ tag, (uint16_t)(perm & 7), number };
+	}
 	return n;
 }
 
-static void from_entry(struct archive_entry *ae, int type, const char *name, struct xattrs *x)
+static void from_entry(struct source *s, int type, const char *name, struct xattrs *x)
 {
 	struct ace v[1024];
 	uint8_t out[4 + sizeof(v)];
 	uint32_t version = htole32(ACL_VERSION);
-	size_t n = collect(ae, type, v, ARRAY_SIZE(v));
+	size_t n;
 
+	if (!(archive_entry_acl_types(s->ae) & type) || xattrs_find(x, name))
+		return;
+	n = collect(s, type, v, ARRAY_SIZE(v));
 	if (n < 3)
 		return;
 	qsort(v, n, sizeof(*v), by_tag);
@@ -114,12 +168,11 @@ static void from_entry(struct archive_entry *ae, int type, const char *name, str
 	xattrs_add(x, name, out, 4 + n * sizeof(struct ace));
 }
 
-void arc_acl_from_entry(struct archive_entry *ae, struct xattrs *x)
+const char *arc_acl_from_entry(struct archive_entry *ae, int rootfd, struct xattrs *x)
 {
-	int types = archive_entry_acl_types(ae);
+	struct source s = { .ae = ae, .rootfd = rootfd };
 
-	if (types & ARCHIVE_ENTRY_ACL_TYPE_ACCESS)
-		from_entry(ae, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, XATTR_ACL_ACCESS, x);
-	if (types & ARCHIVE_ENTRY_ACL_TYPE_DEFAULT)
-		from_entry(ae, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, XATTR_ACL_DEFAULT, x);
+	from_entry(&s, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, XATTR_ACL_ACCESS, x);
+	from_entry(&s, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, XATTR_ACL_DEFAULT, x);
+	return s.unknown;
 }

@@ -8,6 +8,7 @@ struct arc_in {
 	struct archive_entry *ae;
 	struct arc_item item;
 	bool warned;
+	int users;              /* folder whose etc/passwd counts, or -1: this system's */
 };
 
 static int translate(struct arc_in *in, const char *what, struct err *e)
@@ -35,6 +36,7 @@ static struct arc_in *in_new(void)
 	};
 	struct arc_in *in = xcalloc(1, sizeof(*in));
 
+	in->users = -1;
 	arc_locale();
 	in->a = archive_read_new();
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
@@ -80,14 +82,16 @@ static void take_xattrs(struct arc_in *in)
 {
 	struct xattrs *x = &in->item.xattrs;
 	const char *name;
+	const char *unknown;
 	const void *value;
 	size_t n;
 
 	archive_entry_xattr_reset(in->ae);
 	while (archive_entry_xattr_next(in->ae, &name, &value, &n) == ARCHIVE_OK)
-		if (name && *name && strlen(name) < 256 && n <= 65536 && !arc_is_acl(name) && !xattrs_find(x, name))
+		if (name && *name && strlen(name) < 256 && n <= 65536 && !xattrs_find(x, name))
 			xattrs_add(x, name, value, n);
-	arc_acl_from_entry(in->ae, x);
+	unknown = arc_acl_from_entry(in->ae, in->users, x);
+	in->item.acl_name = unknown ? xstrdup(unknown) : NULL;
 }
 
 static struct timespec time_of(bool set, time_t s, long ns)
@@ -116,6 +120,11 @@ static void take(struct arc_in *in)
 	it->atime = archive_entry_atime_is_set(ae) ? time_of(true, archive_entry_atime(ae), archive_entry_atime_nsec(ae)) : it->mtime;
 	archive_entry_fflags(ae, &it->flags, &clear);
 	take_xattrs(in);
+}
+
+void arc_in_users(struct arc_in *in, int rootfd)
+{
+	in->users = rootfd;
 }
 
 int arc_in_next(struct arc_in *in, struct arc_item *it, struct err *e)
@@ -175,6 +184,7 @@ void arc_item_free(struct arc_item *it)
 	free(it->link);
 	free(it->hard);
 	free(it->data);
+	free(it->acl_name);
 	xattrs_free(&it->xattrs);
 	memset(it, 0, sizeof(*it));
 }

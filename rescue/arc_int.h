@@ -10,7 +10,11 @@
 
 void arc_locale(void);      /* names are UTF-8 or bytes, whatever the environment says */
 void arc_acl_to_entry(const struct xattrs *x, struct archive_entry *ae);
-void arc_acl_from_entry(struct archive_entry *ae, struct xattrs *x);
+/*
+ * ACLs of the entry that x does not have yet. Names without a number are looked up below `rootfd` (-1: in this system).
+ * Returns one that was not found, in ae's memory, or NULL.
+ */
+const char *arc_acl_from_entry(struct archive_entry *ae, int rootfd, struct xattrs *x);
 bool arc_is_acl(const char *xattr_name);
 
 #endif

@@ -155,6 +155,7 @@ int unpack(const struct unpack_opts *o, struct unpack_result *ret, struct err *e
 	int r, late;
 
 	(void)parse_mark(&u, len);
+	arc_in_users(o->in, faccessat(o->root, "etc/passwd", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? o->root : -1);
 	r = unpack_late_open(&u, len[0], e);
 	if (r == 0)
 		r = loss_open(&u.losses, o->logs, len + 1, e);

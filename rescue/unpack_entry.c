@@ -250,6 +250,13 @@ static int make_any(struct unpack *u, const char *path, int dir, const char *nam
 	}
 }
 
+static void lost_ace(struct unpack *u, const struct arc_item *it)
+{
+	AUTO_FREE char *why = xasprintf("the ACL entry of '%s' comes without a number, and etc/passwd and etc/group do not know the name", it->acl_name);
+
+	unpack_refuse(u, it->path, "attributes", 0, why);
+}
+
 int unpack_entry(struct unpack *u, const struct arc_item *it, struct err *e)
 {
 	AUTO_FREE char *path = xstrdup(it->path);
@@ -268,6 +275,8 @@ int unpack_entry(struct unpack *u, const struct arc_item *it, struct err *e)
 	if (dir < 0)
 		return failed(u, it->path, -dir, "make the folder of", e);
 	r = make_any(u, path, dir, name, it, e);
+	if (r == 0 && it->acl_name)
+		lost_ace(u, it);
 	if (!S_ISREG(it->mode))
 		forget_parent(u);               /* a folder may have been replaced */
 	return r;

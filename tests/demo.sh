@@ -58,8 +58,9 @@ truncate -s 50M "$W/mnt/@home/anna/sparse.img"
 dd if=/dev/urandom of="$W/mnt/@home/anna/photo" bs=1M count=24 status=none
 sync
 mount "$BACKUP" "$W/backup"
-tar -C "$W/mnt" --acls --xattrs --xattrs-include='*' --sparse --format=posix -cf - '@' '@home' | zstd -q -3 -T0 -o "$W/backup/system.tar.zst"
+tar -C "$W/mnt" --acls --xattrs --xattrs-include='*' --sparse --format=posix -cf - . | zstd -q -3 -T0 -o "$W/backup/system.tar.zst"
 "$RESCUE" manifest "$W/mnt" >"$W/before.manifest"
+etc_time=$(stat -c %.9Y "$W/mnt/@/etc")
 printf '%s entries, %s in the archive\n' "$(wc -l <"$W/before.manifest")" "$(du -h "$W/backup/system.tar.zst" | cut -f1)"
 umount "$W/mnt" "$W/backup"
 
@@ -96,7 +97,7 @@ for _ in $(seq 600); do
 done
 sleep 0.5
 kill -KILL $pid 2>/dev/null && echo "killed process $pid" || echo "it was faster than the kill"
-wait $pid 2>/dev/null || true
+{ wait $pid; } 2>/dev/null || true
 sed 's/^/  | /' "$W/first.log"
 show "$RESCUE" status --state "$W/state" || true
 
@@ -107,7 +108,7 @@ say "Every file against the manifest"
 mount "$DISK" "$W/mnt"
 grep -q "new filesystem $(blkid -s UUID -o value "$DISK")" "$W/mnt/@/etc/rescued"
 rm "$W/mnt/@/etc/rescued"
-touch -d "@$(stat -c %.Y /etc)" "$W/mnt/@/etc"
+touch -d "@$etc_time" "$W/mnt/@/etc"              # its time changed with the new file in it
 "$RESCUE" manifest "$W/mnt" >"$W/after.manifest"
 if ! diff "$W/before.manifest" "$W/after.manifest" >"$W/diff"; then
 	head -n 20 "$W/diff"
