@@ -33,6 +33,11 @@ void arc_locale(void)
 	pthread_once(&once, set_locale);
 }
 
+bool arc_is_acl(const char *name)
+{
+	return str_eq(name, XATTR_ACL_ACCESS) || str_eq(name, XATTR_ACL_DEFAULT);
+}
+
 static int ae_tag(uint16_t tag)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tags); i++)
