@@ -80,11 +80,14 @@ bool blk_probe_nothing(const char *path, char **ret_what, struct err *e)
 		err_code(e, r, "look at what is left on '%s'", path);
 		return false;
 	}
-	if (blkid_do_safeprobe(pr) == 1)
+	r = blkid_do_safeprobe(pr);
+	if (r == 1)
 		return true;
 	value(pr, "TYPE", ret_what);
 	if (!*ret_what)
 		value(pr, "PTTYPE", ret_what);
+	if (r == 0 && !*ret_what)
+		return true;            /* all that was found is its entry in the disk's table */
 	err_set(e, -EIO, "'%s' still has a signature (%s) after wiping", path, *ret_what ? *ret_what : "of several kinds");
 	return false;
 }

@@ -143,7 +143,7 @@ static void test_T63_read_only_devices_are_mounted_without_a_write(void **state)
 
 	(void)state;
 	needs_loops();
-	shell("sync %s", a.file);
+	shell("sync %s", a.path);
 	before = digest_of(a.file);
 	f = step_begin("mount", dir, "at", target, "device", a.path, "read-only", "yes", NULL);
 	step_ok(&f);
@@ -166,7 +166,7 @@ static void test_T62_a_copy_beside_its_original_is_not_mounted(void **state)
 
 	(void)state;
 	needs_loops();
-	shell("cp --sparse=always %s %s.copy; dd if=%s.copy of=%s bs=1M status=none; sync %s; rm %s.copy", a.file, a.file, a.file, b.path, b.path, a.file);
+	shell("sync %s; cp --sparse=always %s %s.copy; dd if=%s.copy of=%s bs=1M status=none; sync %s; rm %s.copy", a.path, a.file, a.file, a.file, b.path, b.path, a.file);
 	f = step_begin("mount", dir, "at", target, "device", b.path, NULL);
 	step_refused(&f, "run", -ENOTUNIQ, "(a copy beside its original)");
 	step_end(&f);
