@@ -13,12 +13,26 @@
 #include "blk_impl.h"
 #include "fs.h"
 
+#define PATIENCE 50             /* tenths of a second that a curious opener of a partition is waited for */
+
+static void moment(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+}
+
 static int blkpg(int fd, int op, const struct blk_entry *p)
 {
 	struct blkpg_partition part = { .pno = (int)p->number, .start = (long long)p->start, .length = (long long)p->size };
 	struct blkpg_ioctl_arg arg = { .op = op, .datalen = sizeof(part), .data = &part };
+	int r = 0;
 
-	return ioctl(fd, BLKPG, &arg) < 0 ? -errno : 0;
+	for (int i = 0; i < PATIENCE; i++) {
+		r = ioctl(fd, BLKPG, &arg) < 0 ? -errno : 0;
+		if (r != -EBUSY)
+			break;
+		moment();
+	}
+	return r;
 }
 
 /* An extended partition is entered with room for its boot sector only, as the kernel's own parser does. */
@@ -89,7 +103,7 @@ static void reread_by_kernel(int fd)
 	for (int i = 0; i < 10; i++) {
 		if (ioctl(fd, BLKRRPART) == 0 || errno != EBUSY)
 			return;
-		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+		moment();
 	}
 }
 

@@ -180,6 +180,25 @@ static void test_an_mbr_with_logical_partitions(void **state)
 	step_end(&f);
 }
 
+/* udev and other curious ones open new partitions for a moment: that is no failure. */
+static void test_a_partition_that_is_open_for_a_moment_is_waited_for(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	needs_loops();
+	f = gpt();
+	step_io_test_resume(f.io, NULL);
+	step_ok(&f);
+	shell("sleep 1 <%sp7 &", a.path);
+	usleep(200000);
+	step_end(&f);
+	f = step_begin("partition", dir, "device", a.path, NULL);
+	step_row(&f, "layout", "size", "10M", NULL);
+	step_ok(&f);
+	step_end(&f);
+}
+
 static void test_T67_what_nobody_understands_stops_the_run(void **state)
 {
 	static const struct {
@@ -279,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_verify_notices_every_difference),
 		cmocka_unit_test(test_a_saved_layout_keeps_its_ids),
 		cmocka_unit_test(test_an_mbr_with_logical_partitions),
+		cmocka_unit_test(test_a_partition_that_is_open_for_a_moment_is_waited_for),
 		cmocka_unit_test(test_T67_what_nobody_understands_stops_the_run),
 		cmocka_unit_test(test_T61_signatures_inside_can_go_or_stay),
 		cmocka_unit_test(test_refusals),

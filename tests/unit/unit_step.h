@@ -46,6 +46,7 @@ static inline void fixture_set_at(const struct opt *o, void *at, const char *val
 	switch (o->type) {
 	case OPT_STR:
 	case OPT_UUID:
+		free(*(char **)at);     /* a default */
 		*(char **)at = xstrdup(value);
 		break;
 	case OPT_BOOL:
