@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <sys/stat.h>
-
 #include "cmd.h"
 #include "fs.h"
 #include "pstore_collect.h"
@@ -201,7 +199,6 @@ static int decode_one(struct pstore_set *set, const char *path, struct err *e)
 {
 	AUTO_FREE char *dir = xstrdup(path), *data = NULL;
 	char *slash = strrchr(dir, '/');
-	struct stat st;
 	size_t len;
 	int r;
 
@@ -212,10 +209,8 @@ static int decode_one(struct pstore_set *set, const char *path, struct err *e)
 		return r;
 	if (slash)
 		*slash = '\0';
-	if (stat(path, &st) < 0)
-		st.st_mtime = 0;
 	set->v = xrealloc(set->v, (set->n + 1) * sizeof(*set->v));
-	pstore_record_make(&set->v[set->n++], slash ? dir : ".", slash ? slash + 1 : path, TAKE_PTR(data), len, (uint64_t)st.st_mtime);
+	pstore_record_make(&set->v[set->n++], slash ? dir : ".", slash ? slash + 1 : path, TAKE_PTR(data), len, 0);     /* a copy's date says nothing */
 	return 0;
 }
 

@@ -265,7 +265,7 @@ int pstore_collect(const struct pstore_collect_opts *o, struct pstore_result *re
 	pstore_dumps_make(&run.dumps, &run.set);
 	r = pstore_store_open(&run.store, o->to, true, e);
 	if (r < 0)
-		return r;
+		return err_wrap(e, r, "%zu crash records stay where they are", run.set.n);
 	for (size_t i = 0; i < run.store.notes.n; i++)
 		strv_add(&ret->notes, run.store.notes.v[i]);
 	run.erase = may_erase(&run);

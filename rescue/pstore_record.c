@@ -133,7 +133,8 @@ void pstore_record_make(struct pstore_record *r, const char *dir, const char *fi
 
 	*r = (struct pstore_record){ .n_views = 1, .views = xcalloc(1, sizeof(*r->views)) };
 	pstore_name_parse(file, &r->name);
-	r->views[0] = (struct pstore_view){ .dir = xstrdup(dir), .file = xstrdup(file), .efivar = r->name.variable, .data = data, .len = len };
+	r->views[0] = (struct pstore_view){ .dir = xstrdup(dir), .file = xstrdup(file), .efivar = r->name.variable, .data = data, .len = len,
+					     .mtime = mtime };
 	skip = r->name.variable ? EFIVAR_ATTRIBUTES : 0;
 	if (skip > len)
 		skip = len;

@@ -33,6 +33,7 @@ struct pstore_view {
 	bool efivar;
 	char *data;             /* the file's bytes */
 	size_t len;
+	uint64_t mtime;         /* its date, 0: unknown */
 };
 
 struct pstore_record {

@@ -95,7 +95,8 @@ char *pstore_report_json(const struct pstore_dump *d)
 	str_add_json(&s, d->backend);
 	str_add(&s, "\",\n  \"reason\": \"");
 	str_add_json(&s, d->reason);
-	str_addf(&s, "\",\n  \"count\": %u,\n  \"time\": %" PRIu64 ",\n", d->count, d->exact_time ? d->time : 0);
+	str_addf(&s, "\",\n  \"count\": %u,\n  \"time\": %" PRIu64 ",\n  \"time_from\": \"%s\",\n", d->count, d->time,
+		 d->exact_time ? "record" : d->time ? "file" : "");
 	add_missing(d, &s);
 	str_add(&s, "  \"records\": [\n");
 	for (size_t i = 0; i < d->n; i++) {

@@ -219,6 +219,15 @@ static int place_for(const char *dir, const struct pstore_view *v, char **ret_pa
 	return err_set(e, -EEXIST, "'%s': no free name for '%s'", dir, v->file);
 }
 
+/* pstore gives a record the date of its crash: for backends whose names have no time it is the only one. Synced by settle(). */
+static void keep_date(const char *path, const struct pstore_view *v)
+{
+	struct timespec t[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)v->mtime } };
+
+	if (v->mtime)
+		(void)utimensat(AT_FDCWD, path, t, AT_SYMLINK_NOFOLLOW);
+}
+
 static int write_views(const char *dir, const struct pstore_record *r, struct err *e)
 {
 	for (size_t i = 0; i < r->n_views; i++) {
@@ -229,6 +238,8 @@ static int write_views(const char *dir, const struct pstore_record *r, struct er
 			k = fs_write_atomic(path, r->views[i].data, r->views[i].len, 0600, e);
 		if (k < 0)
 			return k;
+		if (path)
+			keep_date(path, &r->views[i]);
 		fault_point("pstore.raw.written");
 	}
 	return 0;
