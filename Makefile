@@ -144,10 +144,13 @@ install: all
 	$(if $(wildcard docs/*.8),install -m 644 $(wildcard docs/*.8) $(DESTDIR)$(PREFIX)/share/man/man8)
 	$(if $(wildcard docs/*.5),install -m 644 $(wildcard docs/*.5) $(DESTDIR)$(PREFIX)/share/man/man5)
 
+print-libs:
+	@echo $(LIBS)
+
 clean:
 	rm -rf $(O)
 
-.PHONY: all help unit replay helpers fuzzers asan-build fuzz-build clang-build demo check check-unit check-asan check-root check-vm \
+.PHONY: print-libs all help unit replay helpers fuzzers asan-build fuzz-build clang-build demo check check-unit check-asan check-root check-vm \
 	torture bench fuzz docs install clean
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
