@@ -184,3 +184,11 @@ struct bac_file *bac_file_new(struct bac_eng *g, uint32_t fi, const void *rec, s
 	choose(g, f);
 	return f;
 }
+
+char *bac_target_path(const char *strip, const char *name)
+{
+	const struct bac_opts o = { .strip = strip };
+	const struct bac_eng g = { .o = &o };
+
+	return bac_map_path(&g, name);
+}

@@ -145,7 +145,7 @@ bac_sql() { sqlite3 -batch "$lab/work/cat.db" "$1"; }
 
 bac_wait_job() {
 	local i=0 st
-	while [ $i -lt 600 ]; do
+	while [ $i -lt 2500 ]; do
 		st=$(bac_sql "select JobStatus from Job where JobId=$1" 2>/dev/null || true)
 		case $st in
 		T|W) return 0 ;;

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bac_console.h"
+
+#include <ctype.h>
+#include <time.h>
+
+#include "bac_fd.h"
+#include "bac_index.h"
+#include "child.h"
+#include "fs.h"
+
+#define ASK_S 90                /* one question to the Director */
+
+/* Sends commands, gives everything that was printed. The connection itself must have worked. */
+static int ask(const char *config, const char *commands, struct str *out, struct err *e)
+{
+	AUTO_FREE char *input = xasprintf("%s\nquit\n", commands);
+	const char *const argv[] = { "bconsole", "-n", "-c", config, NULL };
+	struct child c = { .argv = argv, .input = input, .input_len = strlen(input), .out = out, .timeout_s = ASK_S, .quiet_stderr = true };
+	int r = child_run(&c, e);
+	const char *text = str_cstr(out);
+
+	if (strstr(text, "authorization problem") || strstr(text, "Unable to authenticate"))
+		return err_set(e, -EACCES, "the Director refuses us: wrong name or password in '%s' (or TLS does not match)", config);
+	if (strstr(text, "1000 OK"))
+		return 0;
+	if (r == -ENOENT)
+		return r;
+	return err_set(e, -EHOSTUNREACH, "the Director does not answer (address and port are in '%s')%s%s", config, r < 0 ? ": " : "",
+		       r < 0 && e ? e->msg : "");
+}
+
+int bac_console_check(const char *config, struct err *e)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+
+	return ask(config, "version", &out, e);
+}
+
+/* Number behind the last "JobId=". 0: none. */
+static uint64_t job_id_in(const char *text)
+{
+	const char *p = text, *last = NULL;
+
+	while ((p = strstr(p, "JobId=")))
+		last = p += strlen("JobId=");
+	return last ? strtoull(last, NULL, 10) : 0;
+}
+
+/* Last line that says something, for the error sentence. */
+static void last_words(const char *text, char *buf, size_t n)
+{
+	CLEANUP(strv_free) struct strv lines = STRV_INIT;
+
+	strv_split(&lines, text, "\n");
+	snprintf(buf, n, "it said nothing");
+	for (size_t i = 0; i < lines.n; i++) {
+		const char *l = str_trim(lines.v[i]);
+
+		if (*l && !str_eq(l, "quit") && !str_starts(l, "Using Catalog"))
+			snprintf(buf, n, "%s", l);
+	}
+}
+
+static int start_job(const struct bac_console *c, const char *command, uint64_t *ret, struct err *e)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+	char words[256];
+	int r = ask(c->config, command, &out, e);
+
+	if (r < 0)
+		return r;
+	*ret = job_id_in(str_cstr(&out));
+	last_words(str_cstr(&out), words, sizeof(words));
+	return *ret ? 0 : err_set(e, -EIO, "the Director started no job: %s", words);
+}
+
+/* "   JobFiles: 1,234": the value of a field of llist. */
+static bool field(const char *text, const char *key, char *buf, size_t n)
+{
+	CLEANUP(strv_free) struct strv lines = STRV_INIT;
+	size_t k = strlen(key);
+
+	strv_split(&lines, text, "\n");
+	for (size_t i = 0; i < lines.n; i++) {
+		char *l = str_trim(lines.v[i]);
+
+		if (strncasecmp(l, key, k) != 0 || l[k] != ':')
+			continue;
+		snprintf(buf, n, "%s", str_trim(l + k + 1));
+		return true;
+	}
+	return false;
+}
+
+static uint64_t count(const char *text, const char *key)
+{
+	char buf[64], digits[64];
+	size_t n = 0;
+
+	if (!field(text, key, buf, sizeof(buf)))
+		return 0;
+	for (const char *p = buf; *p; p++)
+		if (isdigit((unsigned char)*p))
+			digits[n++] = *p;
+	digits[n] = '\0';
+	return strtoull(digits, NULL, 10);
+}
+
+static int job_state(const struct bac_console *c, uint64_t id, struct bac_job *ret, char *client, size_t n, struct err *e)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+	AUTO_FREE char *cmd = xasprintf("llist jobid=%llu", (unsigned long long)id);
+	char status[16] = "";
+	int r = ask(c->config, cmd, &out, e);
+
+	if (r < 0)
+		return r;
+	if (!field(str_cstr(&out), "JobStatus", status, sizeof(status)))
+		return err_set(e, -EIO, "the Director shows no job %llu: may this console list it?", (unsigned long long)id);
+	*ret = (struct bac_job){ id, count(out.s, "JobFiles"), count(out.s, "JobBytes"), status[0], count(out.s, "JobErrors") };
+	if (!field(out.s, "ClientName", client, n))
+		*client = '\0';
+	return 0;
+}
+
+/* What the Director says a running job waits for. */
+static void why_silent(const struct bac_console *c, uint64_t id, char *buf, size_t n)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+	CLEANUP(strv_free) struct strv lines = STRV_INIT;
+	AUTO_FREE char *number = xasprintf("%llu ", (unsigned long long)id);
+
+	snprintf(buf, n, "the Director does not say why");
+	if (ask(c->config, "status dir", &out, NULL) < 0)
+		return;
+	strv_split(&lines, str_cstr(&out), "\n");
+	for (size_t i = 0; i < lines.n; i++)
+		if (str_starts(str_trim(lines.v[i]), number) && strstr(lines.v[i], "is "))
+			snprintf(buf, n, "%s", strstr(lines.v[i], "is "));
+}
+
+static void cancel(const struct bac_console *c, uint64_t id)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+	AUTO_FREE char *cmd = xasprintf("cancel jobid=%llu yes", (unsigned long long)id);
+
+	(void)ask(c->config, cmd, &out, NULL);
+}
+
+static void keep_log(const struct bac_console *c, uint64_t id, struct err *e)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+	AUTO_FREE char *cmd = xasprintf("list joblog jobid=%llu", (unsigned long long)id);
+	const char *dir = step_dir(c->io, e);
+	AUTO_FREE char *path = dir ? fs_join(dir, "joblog.txt") : NULL;
+
+	if (path && ask(c->config, cmd, &out, NULL) == 0)
+		(void)fs_write_atomic(path, str_cstr(&out), out.len, 0600, e);
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+static bool runs(char status)
+{
+	return strchr("CRFSmMsjcdtpiBaDlL", status) != NULL && status;
+}
+
+/* Polls to the job's end. A Director that does not answer for a while (it is restarted, the network flaps) is asked again until silence is over. */
+static int wait_job(const struct bac_console *c, const char *client, struct bac_job *j, struct err *e)
+{
+	struct bac_job last = *j;
+	uint64_t since = now();
+	char name[128], why[256];
+
+	for (;;) {
+		struct err w = ERR_INIT;
+		int r = job_state(c, j->id, j, name, sizeof(name), &w);
+
+		if (step_cancelled(c->io)) {
+			cancel(c, j->id);
+			return err_set(e, -ECANCELED, "cancelled, and job %llu with it", (unsigned long long)j->id);
+		}
+		if (r == 0 && client && *name && !str_eq(name, client)) {
+			cancel(c, j->id);
+			return err_set(e, -EXDEV, "the Director took client '%s' instead of '%s': does it know that name?", name, client);
+		}
+		if (r == 0 && !runs(j->status))
+			return 0;
+		if (r == 0 && (j->files != last.files || j->bytes != last.bytes || j->status != last.status)) {
+			since = now();
+			last = *j;
+			step_progress(c->io, &(struct step_progress){ .bytes = j->bytes, .items = j->files, .current = "job of the Director" });
+		}
+		if (now() - since >= c->silence_s) {
+			if (r < 0)
+				return err_set(e, r, "%s", w.msg);
+			why_silent(c, j->id, why, sizeof(why));
+			cancel(c, j->id);
+			return err_set(e, -ETIMEDOUT, "job %llu made no progress for %llu seconds and was cancelled: %s", (unsigned long long)j->id,
+				       (unsigned long long)c->silence_s, why);
+		}
+		usleep(1000000);
+	}
+}
+
+static int judge(const struct bac_console *c, const struct bac_job *j, struct err *e)
+{
+	AUTO_FREE char *text = xasprintf("job %llu ended with status %c: %llu files, %llu errors", (unsigned long long)j->id, j->status,
+					 (unsigned long long)j->files, (unsigned long long)j->errors);
+	const char *dir = step_dir(c->io, e);
+	AUTO_FREE char *path = dir ? fs_join(dir, "job.txt") : NULL;
+
+	keep_log(c, j->id, e);
+	step_note(c->io, "%s", text);
+	if (j->status != 'T' && j->status != 'W')
+		return err_set(e, -EIO, "%s: its log is joblog.txt in the step's folder", text);
+	if (!j->files)
+		return err_set(e, -ENODATA, "%s: nothing was selected (client, fileset, time?)", text);        /* T88 */
+	if (j->errors || j->status == 'W')
+		step_degraded(c->io, "%s: its log is joblog.txt in the step's folder", text);
+	return path ? fs_write_atomic(path, text, strlen(text), 0600, e) : 0;
+}
+
+int bac_console_holds(struct step_io *io, struct err *e)
+{
+	const char *dir = step_dir(io, e);
+	AUTO_FREE char *path = dir ? fs_join(dir, "job.txt") : NULL;
+
+	if (!path)
+		return e->code;
+	if (fs_exists(path))
+		return 1;
+	err_set(e, -ENOENT, "no job ended well");
+	return 0;
+}
+
+static int quoted(const char *what, const char *text, struct err *e)
+{
+	if (text && strpbrk(text, "\"\n\r"))
+		return err_set(e, -EINVAL, "%s '%s': a quote or line break in it would change the command", what, text);
+	return 0;
+}
+
+static int check_words(const struct bac_console *c, struct err *e)
+{
+	int r = quoted("client", c->client, e);
+
+	r = r ? r : quoted("restore client", c->restore_client, e);
+	r = r ? r : quoted("fileset", c->fileset, e);
+	r = r ? r : quoted("job", c->job, e);
+	return r ? r : quoted("folder", c->where, e);
+}
+
+static char *before_words(const char *before)
+{
+	uint64_t us;
+	time_t t;
+	struct tm tm;
+	char buf[32];
+
+	if (!before || bac_parse_time(before, &us) < 0)
+		return xstrdup("select current");
+	t = (time_t)(us / 1000000);
+	localtime_r(&t, &tm);
+	strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S", &tm);
+	return xasprintf("before=\"%s\" select", buf);
+}
+
+static int restore_job(const struct bac_console *c, struct err *e)
+{
+	AUTO_FREE char *when = before_words(c->before);
+	AUTO_FREE char *cmd = xasprintf("restore client=\"%s\" restoreclient=\"%s\" fileset=\"%s\" where=\"%s\" restorejob=\"%s\" replace=always "
+					"%s all done yes", c->client, c->restore_client, c->fileset, c->where, c->job, when);
+	struct bac_job j = { 0 };
+	int r = start_job(c, cmd, &j.id, e);
+
+	if (r == 0)
+		step_note(c->io, "job %llu restores client '%s'", (unsigned long long)j.id, c->client);
+	if (r == 0)
+		r = wait_job(c, c->restore_client, &j, e);
+	if (r < 0 && j.id)
+		keep_log(c, j.id, NULL);
+	return r < 0 ? r : judge(c, &j, e);
+}
+
+int bac_console_restore(const struct bac_console *c, struct err *e)
+{
+	struct bac_fd fd = BAC_FD_INIT;
+	int r = check_words(c, e);
+
+	if (r == 0 && c->fd_config)
+		r = bac_fd_start(&fd, c->fd_config, step_runtime_dir(c->io), 'r', e);
+	if (r == 0)
+		r = restore_job(c, e);
+	bac_fd_stop(&fd);
+	return r;
+}
+
+int bac_console_backup(const struct bac_console *c, const char *level, struct bac_job *ret, struct err *e)
+{
+	AUTO_FREE char *cmd = xasprintf("run job=\"%s\" client=\"%s\" fileset=\"%s\" level=%s%s%s%s yes", c->job, c->client, c->fileset, level,
+					c->storage ? " storage=\"" : "", c->storage ? c->storage : "", c->storage ? "\"" : "");
+	struct bac_fd fd = BAC_FD_INIT;
+	struct bac_job j = { 0 };
+	int r = check_words(c, e);
+
+	if (r == 0 && c->fd_config)
+		r = bac_fd_start(&fd, c->fd_config, step_runtime_dir(c->io), 'b', e);
+	if (r == 0)
+		r = start_job(c, cmd, &j.id, e);
+	if (r == 0)
+		r = wait_job(c, c->client, &j, e);
+	if (r < 0 && j.id)
+		keep_log(c, j.id, NULL);
+	if (r == 0)
+		r = judge(c, &j, e);
+	bac_fd_stop(&fd);
+	*ret = j;
+	return r;
+}

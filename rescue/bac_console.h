@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bac_console.h - Bacula's own programs, made to behave: no question can be asked, every end is looked at, silence is noticed.
+ *
+ * A restore through the Director: a File Daemon is started here (its working folder on tmpfs, backups of it disabled, so that the
+ * Director's schedule cannot back up the rescue system over the real backups), the restore command gets every keyword (T89), the job is
+ * polled to its end, its log is kept as joblog.txt in the step's folder, zero files are a failure (T88).
+ */
+#ifndef RESCUE_BAC_CONSOLE_H
+#define RESCUE_BAC_CONSOLE_H
+
+#include "err.h"
+#include "step.h"
+
+struct bac_console {
+	const char *config;             /* bconsole.conf */
+	const char *fd_config;          /* bacula-fd.conf, or NULL: a File Daemon runs already */
+	const char *client, *restore_client, *fileset, *job, *before, *where;
+	const char *storage, *pool;     /* salvage; NULL: as the job says */
+	uint64_t silence_s;
+	struct step_io *io;
+};
+
+struct bac_job {
+	uint64_t id, files, bytes;
+	char status;                    /* T W E f A ... */
+	uint64_t errors;
+};
+
+/* The Director answers: 0, or a sentence: not reachable, wrong password, no bconsole. */
+int bac_console_check(const char *config, struct err *e);
+int bac_console_restore(const struct bac_console *c, struct err *e);
+/* Runs the backup job c->job and waits for its end. */
+int bac_console_backup(const struct bac_console *c, const char *level, struct bac_job *ret, struct err *e);
+/* 1 when the step's folder says that its job ended well. */
+int bac_console_holds(struct step_io *io, struct err *e);
+int bac_bextract(const char *volumes, const char *bsr, const char *to, struct step_io *io, struct err *e);
+
+
+#endif

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The step bacula-restore with its three engines, against real daemons (T88 T89): each end is a sentence and an exit code.
+set -eu
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tree_lib.sh"
+bac_need
+bac_lab
+
+run() { # run CODE STEP-OPTIONS...
+	local want=$1 rc=0
+	shift
+	rm -rf "$lab/to" "$lab/state"
+	mkdir "$lab/to"
+	{
+		printf 'plan: 1\nname: test\nsteps:\n  - bacula-restore:\n      id: r\n      to: %s\n' "$lab/to"
+		for o in "$@"; do printf '      %s\n' "$o"; done
+	} >"$lab/plan.yaml"
+	"$RESCUE" run "$lab/plan.yaml" --state "$lab/state" --volatile-state >"$lab/out" 2>&1 </dev/null || rc=$?
+	[ $rc = "$want" ] || { cat "$lab/plan.yaml" "$lab/out"; echo "exit code $rc, wanted $want"; exit 1; }
+}
+says() { grep -qF -- "$1" "$lab/out" || { cat "$lab/out"; echo "it does not say: $1"; exit 1; }; }
+same() {
+	python3 "$top/tests/bacula/manifest.py" "$1" >"$lab/got"
+	diff "$lab/m" "$lab/got" >"$lab/diff" || { head -20 "$lab/diff"; exit 1; }
+}
+
+tree_full "$lab/src"
+BAC_FD_EXTRA= bac_start
+bac_run Full
+python3 "$top/tests/bacula/manifest.py" "$lab/src" >"$lab/m"
+
+run 0 "volumes: $lab/vol" "client: web-01-fd" "strip: $lab/src" "skeleton: no"
+same "$lab/to"
+says "proven by their digest"
+run 0 "volumes: $lab/vol" "bsr: $lab/backup-web.bsr" "strip: $lab/src" "skeleton: no"
+same "$lab/to"
+run 1 "volumes: $lab/vol" "client: other-fd"
+says "client 'other-fd' is not on these volumes (they hold 'web-01-fd')"
+run 1 "volumes: $lab/vol" "paths: [/nothing/here]"
+says "no file was restored"
+run 3 "volumes: $lab/src" "client: web-01-fd"
+says "no volume in this folder"
+run 3 "engine: bconsole" "client: web-01-fd"
+says "a question would hang"
+
+run 7 "engine: bextract" "volumes: $lab/vol" "bsr: $lab/backup-web.bsr"
+says "bextract restored"
+[ -e "$lab/to/$lab/src/stays" ]
+
+# the Director: the test's own File Daemon gives way to the one that the step starts
+kill "$bac_pid_fd"
+wait "$bac_pid_fd" 2>/dev/null || true
+con="engine: bconsole|console-config: $lab/etc/bconsole.conf|fd-config: $lab/etc/fd.conf|client: web-01-fd|fileset: FS|restore-job: restore"
+IFS='|' read -ra con <<<"$con"
+run 0 "${con[@]}"
+[ -e "$lab/to/$lab/src/stays" ] && [ -e "$lab/to/$lab/src/becomes-dir" ]
+grep -q 'Files Restored' "$lab"/state/*/joblog.txt "$lab"/state/*/*/joblog.txt 2>/dev/null
+run 1 "${con[@]}" "before: '2020-01-01'"
+says "No Full backup before 2020-01-01"
+run 1 "${con[@]}" "restore-client: no-such-fd" || true
+sed -i 's/dirpw/wrong/' "$lab/etc/bconsole.conf"
+run 3 "${con[@]}"
+says "the Director refuses us: wrong name or password"
+sed -i 's/wrong/dirpw/' "$lab/etc/bconsole.conf"
+
+# its daemon cannot take backups: the Director's schedule would otherwise save the rescue system (recovery environment rule)
+mkdir -p "$lab/fd"
+cat >"$lab/try.c" <<'C'
+#include "bac_fd.h"
+#include "fs.h"
+int main(int argc, char **argv)
+{
+	struct bac_fd f = BAC_FD_INIT;
+	struct err e = ERR_INIT;
+	(void)argc;
+	if (bac_fd_start(&f, argv[1], argv[2], 'r', &e) < 0) { printf("%s\n", e.msg); return 1; }
+	puts("ready");
+	fflush(stdout);
+	getchar();
+	bac_fd_stop(&f);
+	return 0;
+}
+C
+cc -D_GNU_SOURCE -I"$top/rescue" "$lab/try.c" "${O:-$top/build}/librescue.a" -o "$lab/try"
+mkfifo "$lab/hold"
+"$lab/try" "$lab/etc/fd.conf" "$lab/fd" <"$lab/hold" >"$lab/try.out" &
+exec 7>"$lab/hold"
+i=0
+while ! grep -q ready "$lab/try.out"; do sleep 0.1; i=$((i + 1)); [ $i -lt 300 ]; done
+if bac_run Full 2>/dev/null; then echo "the rescue system's File Daemon took a backup"; exit 1; fi
+grep -q 'is disabled' "$lab/work/dir.log"
+exec 7>&-
+wait $!
+
+# a volume that is not there: the job waits for a person; we do not
+mv "$lab/vol/Vol-0001" "$lab/Vol-away"
+run 1 "${con[@]}" "silence: 8"
+says "made no progress for 8 seconds and was cancelled"
+bac_stop
+run 3 "${con[@]}"
+says "the Director does not answer"
