@@ -95,11 +95,12 @@ static void child_signals(const sigset_t *mask)
 }
 
 /* Nothing of the runner stays open in a step: not the journal's lock, not the terminal, not another pipe. */
-static void child_fds(int *sock, int out)
+static void child_fds(int *sock, int out, bool keep_stdin)
 {
 	int null = open("/dev/null", O_RDONLY), safe = fcntl(*sock, F_DUPFD, 10), output = fcntl(out, F_DUPFD, 10);
 
-	dup2(null, STDIN_FILENO);
+	if (!keep_stdin)
+		dup2(null, STDIN_FILENO);
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
 	dup2(safe, 3);
@@ -121,7 +122,7 @@ static void child_main(struct watch *w, int sock, int out, pid_t parent)
 	if (getppid() != parent)
 		_exit(1);
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
-	child_fds(&sock, out);
+	child_fds(&sock, out, w->h->keep_stdin);
 	child_signals(&w->hs->old_mask);
 	w->h->io.fd = sock;
 	io = step_io_new(&w->h->io);

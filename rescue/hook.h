@@ -35,6 +35,7 @@ struct hook {
 	struct step_io_init io;         /* all but fd */
 	uint64_t stall_s, timeout_s;    /* 0: off */
 	bool stall_cancel;
+	bool keep_stdin;                /* ours, for a step that reads an archive from it; else /dev/null */
 	const char *log_path;
 	/* Called for facts, marks, degradations: its result and sentence are the answer. Notes and warnings: nothing is answered. */
 	int (*on_message)(void *ctx, const struct step_msg *m, struct err *e);

@@ -38,6 +38,7 @@ struct run {
 	int keeper;                     /* pipe to the keeper, -1: none */
 	bool *decided, *later;          /* a step: decide() ran; preflight() could not judge yet */
 	bool degraded;
+	bool stdin_wanted;              /* the hook that is about to start reads standard input */
 	bool broken;                    /* the journal cannot be written: stop */
 };
 
@@ -58,6 +59,7 @@ int run_dev_open(struct run *r, struct err *e);         /* resolves each device 
 void run_dev_free(struct run *r);
 int run_dev_protect(struct run *r, struct err *e);      /* `read` devices read-only, before anything else touches them */
 void run_dev_restore(struct run *r);                    /* unmounts, flags as they were */
+void run_dev_release(struct run *r);                    /* flags that a run which was killed could not give back */
 struct run_dev *run_dev_find(struct run *r, const char *name);
 /* Fills device nodes and paths into self for a hook. `act`: write devices are mounted too. Before preflight and run, what will be erased is
  * guarded: still the same device, used by nobody. *ret_missing: something is not there yet. */
@@ -81,6 +83,11 @@ void run_ns_leave(struct run *r);
 int run_keeper_start(struct run *r, struct err *e);
 int run_keeper_tell(struct run *r, struct err *e);
 void run_keeper_stop(struct run *r);
+
+/* ---- run_witness.c: what must not be done twice is remembered twice ---- */
+int run_witness_add(struct run *r, size_t step, struct err *e);         /* after its `done` */
+int run_witness_remove(struct run *r, size_t step, struct err *e);      /* before it is taken back */
+int run_witness_check(struct run *r, struct err *e);                    /* -EBADMSG: the journal lost lines */
 
 /* ---- run_refs.c: which devices a step names, without applying its options (facts may be unknown yet) ---- */
 int run_refs_each(const struct opt *table, const struct opt_val *map, int (*fn)(const struct opt *row, const char *device, bool path, void *arg),

@@ -166,6 +166,19 @@ void run_dev_restore(struct run *r)
 	}
 }
 
+/* The last run was killed after its last record: the plan is finished, the flags are not. */
+void run_dev_release(struct run *r)
+{
+	for (size_t i = 0; i < r->n_dev; i++) {
+		struct run_dev *d = &r->dev[i];
+		AUTO_FREE char *key = xasprintf("ro_%s", d->pd->name);
+		bool now = false;
+
+		if (d->pd->access == ACCESS_READ && d->node && is_read_only(d, &now, NULL) == 0 && now && !flag_before(r, key, true))
+			(void)blk_set_read_only(d->node, false, NULL, NULL);
+	}
+}
+
 /* ---- mounts for "${name}:/path" ---- */
 
 struct mount_job {
@@ -246,6 +259,7 @@ static int fill_path(struct fill *f, struct opt_path *p)
 	p->real = NULL;
 	if (!p->device) {
 		p->real = p->path ? xstrdup(p->path) : NULL;
+		f->r->stdin_wanted = f->r->stdin_wanted || (p->path && str_eq(p->path, "-"));
 		return 0;
 	}
 	rc = fill_device(f, p->device, &d);
@@ -287,8 +301,10 @@ static int fill_one(const struct opt *row, struct opt_device *dev, struct opt_pa
 int run_dev_fill(struct run *r, size_t step, void *self, enum run_hook hook, bool act, bool *ret_missing, struct err *e)
 {
 	struct fill f = { .r = r, .step = step, .act = act, .guard = hook == RUN_PREFLIGHT || hook == RUN_RUN, .e = e };
-	int rc = opt_each_ref(r->plan->steps[step].type->opts, self, fill_one, &f);
+	int rc;
 
+	r->stdin_wanted = false;
+	rc = opt_each_ref(r->plan->steps[step].type->opts, self, fill_one, &f);
 	*ret_missing = f.missing;
 	return rc;
 }

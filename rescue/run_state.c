@@ -159,8 +159,11 @@ static int take_back(struct run *r, struct err *e)
 
 	while (from < r->plan->n_steps && !str_eq(r->plan->steps[from].id, r->o->from))
 		from++;
-	for (size_t i = r->plan->n_steps; rc == 0 && i-- > from;)
-		rc = run_record(r, r->plan->steps[i].id, J_RESUME, RUNSTATE_AGAIN, e);
+	for (size_t i = r->plan->n_steps; rc == 0 && i-- > from;) {
+		rc = run_witness_remove(r, i, e);
+		if (rc == 0)
+			rc = run_record(r, r->plan->steps[i].id, J_RESUME, RUNSTATE_AGAIN, e);
+	}
 	return rc;
 }
 

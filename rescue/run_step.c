@@ -84,6 +84,7 @@ static int call(struct call *c, const char *name, bool timed, struct err *e)
 	struct hook h = {
 		.name = name, .step = s->id, .place = run_place(r, c->step, place), .fn = in_child, .arg = c, .on_message = on_message,
 		.ctx = c, .stall_s = s->stall_s, .stall_cancel = s->stall_cancel, .timeout_s = timed ? s->timeout_s : 0, .log_path = log,
+		.keep_stdin = timed && r->stdin_wanted,
 	};
 
 	own_facts(r, s->id, &facts);

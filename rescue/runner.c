@@ -44,6 +44,8 @@ static int done(struct run *r, size_t i, const char *text)
 	if (run_record(r, r->plan->steps[i].id, J_DONE, "", &e) < 0)
 		return failed(r, i, true, &e);
 	fault_point("run.done");
+	if (run_witness_add(r, i, &e) < 0)
+		return failed(r, i, true, &e);
 	say(r, i, UI_STEP, "done", text);
 	return EXIT_DONE;
 }
@@ -287,6 +289,7 @@ static int open_state(struct run *r)
 	if (r->st.finished && !r->o->from && !r->o->shell && str_eq(r->st.digest, r->plan->digest)) {
 		ui_event(&r->ui, UI_INFO, "finished", NULL, "", "plan '%s' is finished%s; nothing was done (--from STEP runs a part of it again)",
 			 r->plan->name ? r->plan->name : r->plan->path, r->st.degraded ? ", degraded" : "");
+		run_dev_release(r);
 		return EXIT_CODE_MAX;
 	}
 	if (r->j.n == 0)
@@ -295,6 +298,8 @@ static int open_state(struct run *r)
 	if (rc != EXIT_DONE)
 		return refuse(r, rc, &e);
 	read_state(r);
+	if (run_witness_check(r, &e) < 0)
+		return refuse(r, EXIT_JOURNAL, &e);
 	rc = r->o->shell ? EXIT_DONE : check_repeat(r, &e);
 	return rc == EXIT_DONE ? rc : refuse(r, rc, &e);
 }

@@ -148,3 +148,16 @@ E
 runs 0
 says "[1/2] r: holds already"
 equal "$(cat "$W/out/w")" before "fact in a later step"
+
+# an archive on standard input reaches the step that names it, and no other
+again
+plan <<E
+plan: 1
+name: stdin
+steps:
+  - exec: {id: e, command: [sh, -c, "test \"\$(cat)\" = \"\""]}
+  - archive-restore: {id: r, from: "-", to: $W/unpacked}
+E
+mkdir "$W/tree" && echo piped >"$W/tree/file"
+tar -C "$W" -cf - tree | run >"$W/run.out" 2>&1 || { cat "$W/run.out"; fail "restore from standard input"; }
+equal "$(cat "$W/unpacked/tree/file")" piped "restored file"
