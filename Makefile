@@ -153,4 +153,4 @@ clean:
 .PHONY: print-libs all help unit replay helpers fuzzers asan-build fuzz-build clang-build demo check check-unit check-asan check-root check-vm \
 	torture bench fuzz docs install clean
 .SECONDARY:
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path $(O)/cache -prune -o -type f -name '*.d' -print 2>/dev/null)

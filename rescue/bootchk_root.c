@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "btrfs.h"
+#include "child.h"
 #include "fs.h"
 #include "fstab.h"
 
@@ -112,25 +113,56 @@ static bool has(const char *options, const char *name)
 	return v != NULL;
 }
 
-/* A missing subvolume fails the mount as a missing device does. Known when it is mounted, or when the top of the filesystem is. */
-static bool subvolume_missing(struct bootctx *c, const struct fstab_line *l, const struct blk *b)
+/* 1 the filesystem that `dir` lies on has a subvolume of this name, 0 it has not, -1 nobody can say (no btrfs program). */
+static int subvolume_exists(const char *dir, const char *name)
 {
-	AUTO_FREE char *sub = fstab_option(l->f[FSTAB_OPTIONS].text, "subvol"), *want = sub ? strip_slashes(sub) : NULL, *path = NULL;
+	const char *const argv[] = { "btrfs", "subvolume", "list", dir, NULL };
+	CLEANUP(strv_free) struct strv lines = STRV_INIT;
+	AUTO_FREE char *out = NULL;
 
-	if (!sub || !b || !b->uuid)
-		return false;
+	if (child_output(argv, &out, NULL) < 0)
+		return -1;
+	strv_split(&lines, out, "\n");
+	for (size_t i = 0; i < lines.n; i++) {
+		const char *path = strstr(lines.v[i], " path ");
+
+		if (path && str_eq(path + 6, name))
+			return 1;
+	}
+	return 0;
+}
+
+/* A missing subvolume fails the mount as a missing device does. 1 there, 0 missing, -1 not known. */
+static int subvolume_state(struct bootctx *c, const struct fstab_line *l, const struct blk *b)
+{
+	AUTO_FREE char *sub = fstab_option(l->f[FSTAB_OPTIONS].text, "subvol"), *want = sub ? strip_slashes(sub) : NULL;
+	const struct bootfs *any = NULL;
+
+	if (!sub || !*want || !b || !b->uuid)
+		return 1;
 	for (size_t i = 0; i < c->n_fs; i++) {
 		AUTO_FREE char *have = strip_slashes(c->fs[i].sub);
 
-		if (c->fs[i].uuid && str_eq(c->fs[i].uuid, b->uuid) && str_eq(have, want))
-			return false;
+		if (!c->fs[i].uuid || !str_eq(c->fs[i].uuid, b->uuid))
+			continue;
+		if (str_eq(have, want))
+			return 1;
+		any = &c->fs[i];
 	}
-	for (size_t i = 0; i < c->n_fs; i++)
-		if (c->fs[i].uuid && str_eq(c->fs[i].uuid, b->uuid) && str_eq(c->fs[i].sub, "/")) {
-			path = fs_join(c->fs[i].dir, want);
-			return !fs_is_dir(path);
-		}
-	return false;
+	return any ? subvolume_exists(any->dir, want) : -1;
+}
+
+static unsigned int judge_subvolume(struct bootctx *c, const struct fstab_line *l, const struct blk *b, bool soft)
+{
+	int there = str_eq(l->f[FSTAB_TYPE].text, "btrfs") ? subvolume_state(c, l, b) : 1;
+
+	if (there < 0)
+		bootchk_say(c, "fstab", BOOTCHK_WARN, "line %u: whether the subvolume for %s exists cannot be said; mount it below the root",
+			    l->line, l->f[FSTAB_TARGET].text);
+	else if (!there)
+		bootchk_say(c, "fstab", soft ? BOOTCHK_WARN : BOOTCHK_BAD, "line %u: the subvolume for %s (%s) does not exist", l->line,
+			    l->f[FSTAB_TARGET].text, l->f[FSTAB_OPTIONS].text);
+	return there != 1;
 }
 
 static unsigned int fstab_line(struct bootctx *c, const struct fstab_line *l)
@@ -152,11 +184,7 @@ static unsigned int fstab_line(struct bootctx *c, const struct fstab_line *l)
 		bootchk_say(c, "fstab", BOOTCHK_BAD, "line %u: %s is %s, not %s", l->line, spec, b->fs_type, l->f[FSTAB_TYPE].text);
 		return 1;
 	}
-	if (str_eq(l->f[FSTAB_TYPE].text, "btrfs") && subvolume_missing(c, l, b)) {
-		bootchk_say(c, "fstab", soft ? BOOTCHK_WARN : BOOTCHK_BAD, "line %u: the subvolume for %s (%s) does not exist", l->line, at, opts);
-		return 1;
-	}
-	return 0;
+	return judge_subvolume(c, l, b, soft);
 }
 
 static unsigned int crypttab(struct bootctx *c)

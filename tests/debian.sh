@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# cached_debootstrap: a small real Debian with kernel, GRUB and initramfs-tools, made once (about a minute) and kept in $O/cache/debian.
+# Sets $DEBIAN (the folder; never write to it: copy it, or put an overlay over it) and $DEBIAN_KVER. Skips the test when it cannot be had.
+DEBIAN_PACKAGES=linux-image-cloud-amd64,initramfs-tools,grub-efi-amd64-bin,grub-pc-bin,grub2-common,btrfs-progs,dosfstools,systemd-sysv,udev,zstd
+
+# first of apt's own sources that is Debian's; security and updates come on top of it
+debian_mirror() {
+	apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 2>/dev/null | awk -v c="$1" '$2 == c { print $1; exit }'
+}
+
+cached_debootstrap() {
+	local codename mirror dir=$O/cache/debian
+	DEBIAN=$dir
+	[ "$(id -u)" = 0 ] || { echo "this test wants root"; exit 77; }
+	command -v debootstrap >/dev/null || { echo "debootstrap is not installed"; exit 77; }
+	mkdir -p "$O/cache"
+	(
+		flock 9
+		[ "$(cat "$dir.is" 2>/dev/null)" = "$DEBIAN_PACKAGES" ] && exit 0
+		codename=$(. /etc/os-release; echo "${VERSION_CODENAME:-bookworm}")
+		mirror=$(debian_mirror "$codename")
+		rm -rf --one-file-system "$dir" "$dir.is"
+		debootstrap --variant=minbase --merged-usr --include=$DEBIAN_PACKAGES "$codename" "$dir" "${mirror:-http://deb.debian.org/debian}" \
+			>"$dir.log" 2>&1 9>&- || { tail -n 20 "$dir.log"; exit 1; }
+		rm -rf "$dir"/var/cache/apt/archives/*.deb "$dir"/var/lib/apt/lists/* "$dir"/usr/share/doc/* "$dir"/usr/share/locale/*
+		printf '%s' "$DEBIAN_PACKAGES" >"$dir.is"
+	) 9>"$O/cache/debian.lock" || { echo "debootstrap failed"; exit 1; }
+	DEBIAN_KVER=$(basename "$(ls -d "$dir"/lib/modules/*-amd64 | head -n 1)")
+}
