@@ -72,7 +72,8 @@ boot_base() {
 	printf 'label: gpt\nstart=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649\nstart=4096, size=131072, type=U, uuid=e5e5e5e5-0000-4000-8000-000000000001\nstart=135168, type=L\n' |
 		sfdisk -q "$B/base.img"
 	loop=$(losetup --find --show --offset $((135168 * 512)) --sizelimit $(((1048576 - 135168 - 2048) * 512)) "$B/base.img")
-	mkfs.btrfs -q -f -U $BOOT_UUID "$loop" 2>/dev/null
+	blockdev --setrw "$loop"
+	mkfs.btrfs -q -f -U $BOOT_UUID "$loop" >/dev/null 2>&1
 	mkdir -p "$B/mnt" "$B/esp.base"
 	mount "$loop" "$B/mnt"
 	btrfs -q subvolume create "$B/mnt/@" && btrfs -q subvolume create "$B/mnt/@home"
@@ -92,8 +93,10 @@ boot_open() {
 	rm -rf "$BOOT_ESP"; cp -a "$B/esp.base" "$BOOT_ESP"
 	mkdir -p "$BOOT_ROOT" "$B/top"
 	BOOT_LOOP=$(losetup --find --show "$BOOT_DISK")
+	blockdev --setrw "$BOOT_LOOP"   # an earlier user of the loop device may have left it read-only
 	partx -a "$BOOT_LOOP" 2>/dev/null || partx -u "$BOOT_LOOP" 2>/dev/null || true
 	for _ in $(seq 100); do [ -b "${BOOT_LOOP}p3" ] && break; sleep 0.1; done
+	blockdev --setrw "${BOOT_LOOP}p3"
 	mount "${BOOT_LOOP}p3" "$B/top"
 	mount -o subvol=@ "${BOOT_LOOP}p3" "$BOOT_ROOT"
 	mount -o subvol=@home "${BOOT_LOOP}p3" "$BOOT_ROOT/home"
@@ -235,7 +238,7 @@ boot_predict() {
 boot_happens() {
 	local end=$((SECONDS + ${2:-240})) yes=no
 	vm_new 768
-	vm_firmware "$1" "$B/vars.$VM_COUNT.fd"
+	vm_firmware "$1" "${BOOT_VARS:-$B/vars.$VM_COUNT.fd}"
 	vm_disk "$BOOT_DISK" virtio
 	vm_start
 	while vm_alive && [ $SECONDS -lt $end ]; do

@@ -57,6 +57,7 @@ loop_file() {
 		sleep 0.2
 	done
 	[ -n "$LOOP" ] || fail "no loop device for $1"
+	[[ " ${*:2} " == *" -r "* ]] || blockdev --setrw "$LOOP"        # an earlier user of the device may have left it read-only
 	LOOPS+=("$LOOP")
 	[[ " $* " == *" -r "* ]] || blockdev --setrw "$LOOP"   # a read-only flag outlives the file that was attached before
 }
