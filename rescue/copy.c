@@ -3,7 +3,7 @@
 
 #include <stdarg.h>
 #include <sys/resource.h>
-#include <sys/statfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 /* ---- tasks ---- */
@@ -336,6 +336,8 @@ static struct copy_dir *root_dir(struct copy *c)
 	d->dst = c->o->dst >= 0 ? fcntl(c->o->dst, F_DUPFD_CLOEXEC, 0) : -1;
 	if (statx(c->o->src, "", AT_EMPTY_PATH, COPY_STATX, &d->st) < 0)
 		d->foreign = true;
+	if (d->dst >= 0)
+		(void)fremovexattr(d->dst, XATTR_ACL_DEFAULT);
 	return d;
 }
 

@@ -115,7 +115,7 @@ int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *na
 		(void)xattrs_read(fd, &it.xattrs);
 	if (small)
 		small_content(w, fd, st->stx_size);
-	else if (S_ISREG(st->stx_mode) && st->stx_blocks * 512 < st->stx_size)
+	if (S_ISREG(st->stx_mode) && st->stx_blocks * 512 < st->stx_size)
 		map_data(&it, fd);
 	pthread_mutex_lock(&w->c->archive_lock);
 	if (st->stx_nlink > 1 && !S_ISDIR(st->stx_mode))

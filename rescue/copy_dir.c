@@ -45,15 +45,20 @@ void copy_dir_path(const struct copy_dir *d, const char *name, struct str *ret)
 /* Makes the folder, or takes the one that an earlier run left. */
 static int make(int up, const char *name)
 {
+	bool made = mkdirat(up, name, 0700) == 0;
 	int fd;
 
-	if (mkdirat(up, name, 0700) < 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return -errno;
 	fd = openat(up, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP) && unlinkat(up, name, 0) == 0 && mkdirat(up, name, 0700) == 0)
 		fd = openat(up, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	if (!made) {                    /* its flags and set-group-ID bit come back when it is finished */
+		(void)copy_flags_clear(fd);
+		(void)fchmod(fd, 0700);
+	}
 	(void)fremovexattr(fd, XATTR_ACL_DEFAULT);      /* children get their own ACL, not one that was inherited */
 	return fd;
 }

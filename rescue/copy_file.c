@@ -20,7 +20,7 @@ static int create(int dir, const char *name, mode_t mode)
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(dir, name, flags, mode);
 
-	if (fd < 0 && errno == EEXIST && unlinkat(dir, name, 0) == 0)
+	if (fd < 0 && errno == EEXIST && copy_unlink(dir, name) == 0)
 		fd = openat(dir, name, flags, mode);
 	return fd;
 }
@@ -130,8 +130,10 @@ static void linked_file(struct copy_worker *w, struct copy_dir *d, const char *n
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void present(struct copy_worker *w)
+static void present(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st)
 {
+	if (st->stx_attributes)
+		copy_flags(w, d, name, st);
 	pthread_mutex_lock(&w->lock);
 	w->res.present++;
 	pthread_mutex_unlock(&w->lock);
@@ -177,7 +179,7 @@ static void regular(struct copy_worker *w, struct copy_dir *d, const char *name,
 	if (st->stx_nlink > 1)
 		linked_file(w, d, name, src, st);
 	else if (copy_trusted(w->c, dst, name, st))
-		present(w);
+		present(w, d, name, st);
 	else
 		(void)write_file(w, d, name, src, st, dst, name);
 }
@@ -190,7 +192,7 @@ static int make_node(int dir, const char *as, const struct statx *st, const char
 		int r = target ? symlinkat(target, dir, as)
 			       : mknodat(dir, as, st->stx_mode, makedev(st->stx_rdev_major, st->stx_rdev_minor));
 
-		if (r == 0 || errno != EEXIST || unlinkat(dir, as, 0) < 0)
+		if (r == 0 || errno != EEXIST || copy_unlink(dir, as) < 0)
 			return r;
 	}
 	return -1;
@@ -239,7 +241,7 @@ static void other(struct copy_worker *w, struct copy_dir *d, const char *name, c
 	if (w->c->o->archive)
 		into_archive(w, d, name, -1, st, S_ISLNK(st->stx_mode) ? target : NULL);
 	else if (st->stx_nlink == 1 && copy_trusted(w->c, d->dst, name, st))
-		present(w);
+		present(w, d, name, st);
 	else
 		make_other(w, d, name, st, S_ISLNK(st->stx_mode) ? target : NULL);
 }

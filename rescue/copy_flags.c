@@ -34,6 +34,32 @@ void copy_flags(struct copy_worker *w, struct copy_dir *d, const char *name, con
 	pthread_mutex_unlock(&c->log_lock);
 }
 
+/* An earlier run may have got as far as setting them. True when something was taken away. */
+bool copy_flags_clear(int fd)
+{
+	int now = 0;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &now) < 0 || !(now & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+		return false;
+	now &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
+	return ioctl(fd, FS_IOC_SETFLAGS, &now) == 0;
+}
+
+int copy_unlink(int dir, const char *name)
+{
+	AUTO_CLOSE int fd = -1;
+
+	if (unlinkat(dir, name, 0) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -1;
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && copy_flags_clear(fd))
+		return unlinkat(dir, name, 0);
+	errno = EPERM;
+	return -1;
+}
+
 static void set_flags(int root, const char *path, int flags)
 {
 	AUTO_CLOSE int fd = beneath_open(root, path, O_RDONLY | O_NONBLOCK, NULL);

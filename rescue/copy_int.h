@@ -156,6 +156,8 @@ void copy_meta_at(struct copy_worker *w, struct copy_dir *d, const char *name, c
 void copy_times(const struct statx *st, struct timespec ts[2]);
 void copy_flags(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st);
 int copy_flags_apply(struct copy *c);
+bool copy_flags_clear(int fd);
+int copy_unlink(int dir, const char *name);     /* like unlinkat, whatever chattr flags the file has */
 /* Whether the destination's `name` is the source's file, whole, from before the last mark. */
 bool copy_trusted(struct copy *c, int dst, const char *name, const struct statx *st);
 

@@ -108,7 +108,7 @@ static int give_name(struct copy *c, int dst, const char *name, const char *key)
 		return -errno;
 	if (fstatat(dst, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev)
 		return 0;
-	if (unlinkat(dst, name, 0) < 0 || linkat(c->nursery, key, dst, name, 0) < 0)
+	if (copy_unlink(dst, name) < 0 || linkat(c->nursery, key, dst, name, 0) < 0)
 		return -errno;
 	return 0;
 }

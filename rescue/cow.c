@@ -39,11 +39,12 @@ int cow_loop(const char *file, bool read_only, char **ret_device, struct err *e)
 	config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0);
 	snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", file);
 	for (int i = 0; i < 50; i++) {
-		int number = ioctl(control, LOOP_CTL_GET_FREE), fd;
+		int number = ioctl(control, LOOP_CTL_GET_FREE), fd, ro = read_only;
 		AUTO_FREE char *device = xasprintf("/dev/loop%d", number);
 
 		fd = number < 0 ? -1 : open(device, O_RDWR | O_CLOEXEC);
 		if (fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &config) == 0) {
+			(void)ioctl(fd, BLKROSET, &ro); /* an earlier user may have left it read-only */
 			*ret_device = TAKE_PTR(device);
 			return fd;
 		}
@@ -71,6 +72,14 @@ static int open_store(struct cow *c, uint64_t size, struct err *e)
 	return fd;
 }
 
+static void detach(struct cow *c)
+{
+	if (c->loop_fd >= 0)
+		(void)ioctl(c->loop_fd, LOOP_CLR_FD);
+	base_close(&c->loop_fd);
+	c->loop_fd = -1;
+}
+
 /* ---- dm-snapshot ---- */
 
 static int try_dm(struct cow *c, const char *below, uint64_t size, struct err *e)
@@ -78,7 +87,7 @@ static int try_dm(struct cow *c, const char *below, uint64_t size, struct err *e
 	AUTO_FREE char *tool = child_find("dmsetup"), *table = NULL, *store = fs_join(c->dir, "written");
 	int fd;
 
-	if (!tool || access("/dev/mapper/control", F_OK) < 0)
+	if (!tool || access("/sys/class/misc/device-mapper", F_OK) < 0)
 		return -ENOSYS;
 	fd = cow_loop(store, false, &c->loop_store, e);
 	if (fd < 0)
@@ -89,6 +98,7 @@ static int try_dm(struct cow *c, const char *below, uint64_t size, struct err *e
 	if (child_runl(e, "dmsetup", "create", c->dm_name, "--table", table, NULL) < 0) {
 		free(c->dm_name);
 		c->dm_name = NULL;
+		detach(c);
 		return -ENOSYS;
 	}
 	c->device = xasprintf("/dev/mapper/%s", c->dm_name);
@@ -183,7 +193,7 @@ void cow_close(struct cow *c)
 		return;
 	if (c->dm_name)
 		(void)child_runl(NULL, "dmsetup", "remove", "--retry", c->dm_name, NULL);
-	base_close(&c->loop_fd);
+	detach(c);                      /* now, while its file is still served */
 	if (c->dir && *c->dir) {
 		at = fs_join(c->dir, "overlay");
 		(void)umount2(at, MNT_DETACH);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/btrfs.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include "blk.h"
@@ -208,6 +209,18 @@ static int mount_device(const struct ladder_opts *o, const struct rung *g, const
 	return r;
 }
 
+/* By the system call: mnt_mount() refuses a copy beside its original (T62), and here that is what is wanted, the original forgotten. */
+static int mount_overlay(const struct ladder_opts *o, const char *device, const char *type, const char *options, struct err *e)
+{
+	const char *rest = strchr(options, ',');
+
+	if (fs_mkdir_p(o->at, 0700, e) < 0)
+		return e->code;
+	if (mount(device, o->at, type ? type : "auto", MS_RDONLY, rest ? rest + 1 : NULL) < 0)
+		return err_errno(e, "mount the overlay '%s' (%s)", device, options);
+	return 0;
+}
+
 static int try_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder *ret, struct err *e)
 {
 	AUTO_FREE char *options = options_of(o, g);
@@ -219,7 +232,7 @@ static int try_rung(const struct ladder_opts *o, const struct rung *g, const cha
 	} else {
 		r = overlay(o, g, type, &cow, e);
 		if (r == 0)
-			r = mnt_mount(cow->device, o->at, type, options, MNT_F_MKDIR, e);
+			r = mount_overlay(o, cow->device, type, options, e);
 	}
 	if (r == 0) {
 		r = check_root(o->at, e);
@@ -230,7 +243,8 @@ static int try_rung(const struct ladder_opts *o, const struct rung *g, const cha
 		cow_close(cow);
 		return r;
 	}
-	*ret = (struct ladder){ xstrdup(g->name), type ? xstrdup(type) : NULL, xstrdup(o->at), g->proof, cow };
+	*ret = (struct ladder){ xstrdup(g->name), type ? xstrdup(type) : NULL, xstrdup(o->at), g->proof, g->prepare == REPAIR,
+				 cow };
 	return 0;
 }
 

@@ -31,6 +31,7 @@ struct ladder {
 	char *type;             /* filesystem type */
 	char *at;               /* where it is mounted */
 	enum copy_proof proof;
+	bool repaired;          /* what a repair threw away cannot be seen any more */
 	struct cow *cow;
 };
 

@@ -63,6 +63,7 @@ static int same_link(int dir, const char *name, const struct arc_item *it, struc
 
 static int same_entry(struct arc_in *in, int dir, const char *name, const struct arc_item *it, struct err *e)
 {
+	mode_t mask = xattrs_find(&it->xattrs, XATTR_ACL_ACCESS) ? 070 : 0;     /* with an ACL these bits are its mask */
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -71,7 +72,7 @@ static int same_entry(struct arc_in *in, int dir, const char *name, const struct
 		return 1;
 	if ((st.st_mode & S_IFMT) != (it->mode & S_IFMT))
 		return differs(e, it->path, "type");
-	if (!S_ISLNK(it->mode) && (st.st_mode & 07777) != (it->mode & 07777))
+	if (!S_ISLNK(it->mode) && (st.st_mode & 07777 & ~mask) != (it->mode & 07777 & ~mask))
 		return differs(e, it->path, "mode");
 	if (st.st_uid != it->uid || st.st_gid != it->gid)
 		return differs(e, it->path, "owner");

@@ -2,6 +2,7 @@
 #include "unpack_int.h"
 
 #include <fcntl.h>
+#include <sys/xattr.h>
 
 #define CHATTR_LATE 0x70        /* immutable, append only, no dump */
 
@@ -16,6 +17,16 @@ static int failed(struct unpack *u, const char *path, int err, const char *what,
 	if (is_fatal(err))
 		return err_set(e, -err, "%s '%s' in '%s': %s", what, path, u->o->root_name, strerror(err));
 	return unpack_refuse(u, path, err == ELOOP || err == ENOTDIR || err == EXDEV ? "refused" : "lost", err, what);
+}
+
+/* A folder that was there before (a resumed run had finished it already) may have a set-group-ID bit or a default ACL. */
+static bool inherits(int fd)
+{
+	struct stat st;
+	char self[64];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return fstat(fd, &st) < 0 || (st.st_mode & S_ISGID) || getxattr(self, XATTR_ACL_DEFAULT, NULL, 0) > 0;
 }
 
 /* The folder of `path`: the last entry's, most of the time. -errno. */
@@ -35,6 +46,7 @@ static int parent(struct unpack *u, const char *path, const char **ret_name)
 	u->parent_fd = fd;
 	free(u->parent);
 	u->parent = xstrndup(path, n);
+	u->parent_inherits = inherits(fd);
 	return fd;
 }
 

@@ -15,6 +15,7 @@ struct unpack {
 	uint64_t skip, skip_hash;       /* from the mark */
 	char *parent;                   /* folder of the last entry, its descriptor */
 	int parent_fd;
+	bool parent_inherits;           /* it gives its group or a default ACL to what is made in it */
 	char *last;                     /* last entry that is whole */
 	uid_t uid;
 	gid_t gid;

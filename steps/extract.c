@@ -259,6 +259,9 @@ static void say(struct context *c, const struct copy_result *r)
 	if (r->lost || r->partial || r->meta)
 		step_degraded(c->io, "partial: %llu lost, %llu with unreadable ranges, %llu without some attribute: see %s/losses.txt",
 			      (unsigned long long)r->lost, (unsigned long long)r->partial, (unsigned long long)r->meta, c->dir);
+	if (c->ladder.repaired)
+		step_degraded(c->io, "read from a copy that %s was run on: files may be missing, look into lost+found",
+			      str_eq(c->ladder.type, "xfs") ? "xfs_repair" : "e2fsck");
 	if (r->unproven)
 		step_degraded(c->io, "%llu files were read while checksums were ignored: nothing proves that they are good",
 			      (unsigned long long)r->unproven);
