@@ -94,9 +94,19 @@ static void take_xattrs(struct arc_in *in)
 	in->item.acl_name = unknown ? xstrdup(unknown) : NULL;
 }
 
-static struct timespec time_of(bool set, time_t s, long ns)
+/*
+ * A pax time is a decimal number ("-14182939.876543211", POSIX pax, extended header); libarchive gives its digits, so that a fraction
+ * before 1970 counts the wrong way.
+ */
+static struct timespec time_of(struct arc_in *in, bool set, time_t s, long ns)
 {
-	return set ? (struct timespec){ s, ns < 0 || ns > 999999999 ? 0 : ns } : (struct timespec){ 0, 0 };
+	bool tar = (archive_format(in->a) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+
+	if (!set || ns < 0 || ns > 999999999)
+		return (struct timespec){ set ? s : 0, 0 };
+	if (tar && s < 0 && ns > 0)
+		return (struct timespec){ s - 1, 1000000000 - ns };
+	return (struct timespec){ s, ns };
 }
 
 static void take(struct arc_in *in)
@@ -116,8 +126,8 @@ static void take(struct arc_in *in)
 	it->has_size = archive_entry_size_is_set(ae);
 	it->size = it->has_size && archive_entry_size(ae) > 0 ? (uint64_t)archive_entry_size(ae) : 0;
 	it->has_mtime = archive_entry_mtime_is_set(ae);
-	it->mtime = time_of(it->has_mtime, archive_entry_mtime(ae), archive_entry_mtime_nsec(ae));
-	it->atime = archive_entry_atime_is_set(ae) ? time_of(true, archive_entry_atime(ae), archive_entry_atime_nsec(ae)) : it->mtime;
+	it->mtime = time_of(in, it->has_mtime, archive_entry_mtime(ae), archive_entry_mtime_nsec(ae));
+	it->atime = archive_entry_atime_is_set(ae) ? time_of(in, true, archive_entry_atime(ae), archive_entry_atime_nsec(ae)) : it->mtime;
 	archive_entry_fflags(ae, &it->flags, &clear);
 	take_xattrs(in);
 }

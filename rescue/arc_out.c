@@ -44,15 +44,32 @@ int arc_out_open(struct arc_out **ret, int fd, enum arc_filter filter, unsigned 
 	return 0;
 }
 
+/*
+ * The digits that make libarchive write the right decimal number: -1.25 is {-2, 750000000} and must read "-1.25". Within the last second
+ * before 1970 it has no way to say the sign; the fraction is left out there.
+ */
+static struct timespec as_decimal(struct timespec t)
+{
+	if (t.tv_sec >= 0 || t.tv_nsec == 0)
+		return t;
+	if (t.tv_sec == -1)
+		return (struct timespec){ -1, 0 };
+	return (struct timespec){ t.tv_sec + 1, 1000000000 - t.tv_nsec };
+}
+
 static void fill(struct archive_entry *ae, const struct arc_item *it)
 {
+	struct timespec mtime, atime;
+
 	archive_entry_clear(ae);
 	archive_entry_set_pathname(ae, it->path);
 	archive_entry_set_mode(ae, it->mode);
 	archive_entry_set_uid(ae, it->uid);
 	archive_entry_set_gid(ae, it->gid);
-	archive_entry_set_mtime(ae, it->mtime.tv_sec, it->mtime.tv_nsec);
-	archive_entry_set_atime(ae, it->atime.tv_sec, it->atime.tv_nsec);
+	mtime = as_decimal(it->mtime);
+	atime = as_decimal(it->atime);
+	archive_entry_set_mtime(ae, mtime.tv_sec, mtime.tv_nsec);
+	archive_entry_set_atime(ae, atime.tv_sec, atime.tv_nsec);
 	archive_entry_set_size(ae, it->hard || !S_ISREG(it->mode) ? 0 : (la_int64_t)it->size);
 	if (S_ISBLK(it->mode) || S_ISCHR(it->mode))
 		archive_entry_set_rdev(ae, it->rdev);

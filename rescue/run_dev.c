@@ -140,14 +140,55 @@ static int protect(struct run *r, struct run_dev *d, struct err *e)
 	return rc < 0 ? err_wrap(e, rc, "device '%s'", d->pd->name) : 0;
 }
 
+/* Writable again, when it was before a run of this boot set it read-only: a device that is read first and erased later. */
+static int unprotect(struct run *r, struct run_dev *d, struct err *e)
+{
+	AUTO_FREE char *key = xasprintf("ro_%s", d->pd->name);
+	bool ro = false;
+	int rc = is_read_only(d, &ro, e);
+
+	if (rc < 0 || !ro || flag_before(r, key, true))
+		return rc;
+	d->ro_set = false;
+	return blk_set_read_only(d->node, false, NULL, e);
+}
+
 int run_dev_protect(struct run *r, struct err *e)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < r->n_dev; i++)
-		if (r->dev[i].pd->access == ACCESS_READ && r->dev[i].node && !r->dev[i].ro_set)
-			rc = protect(r, &r->dev[i], e);
+	for (size_t i = 0; rc == 0 && i < r->n_dev; i++) {
+		struct run_dev *d = &r->dev[i];
+
+		if (d->pd->access == ACCESS_READ && d->node && !d->ro_set)
+			rc = protect(r, d, e);
+		else if (d->pd->access == ACCESS_ERASE && d->node)
+			rc = unprotect(r, d, e);        /* left by a run that was killed while it read */
+	}
 	return rc;
+}
+
+static int erases(const struct opt *row, const char *device, bool path UNUSED, void *arg)
+{
+	return row->access == ACCESS_ERASE && str_eq(device, arg);
+}
+
+static bool erased_later(const struct run *r, size_t step, const struct run_dev *d)
+{
+	for (size_t i = step + 1; i < r->plan->n_steps; i++)
+		if (run_refs_each(r->plan->steps[i].type->opts, &r->plan->steps[i].vals, erases, d->pd->name))
+			return true;
+	return false;
+}
+
+/* A device that the plan will erase is read-only as long as steps before that only read it. */
+static int set_for(struct run *r, size_t step, struct run_dev *d, const struct opt *row, struct err *e)
+{
+	if (d->pd->access != ACCESS_ERASE || !d->node)
+		return 0;
+	if (row->access != ACCESS_READ || !erased_later(r, step, d))
+		return unprotect(r, d, e);
+	return d->ro_set ? 0 : protect(r, d, e);
 }
 
 void run_dev_restore(struct run *r)
@@ -228,6 +269,7 @@ struct fill {
 	size_t step;
 	bool act, guard, missing;
 	struct err *e;
+	enum run_hook hook;
 };
 
 static int not_there(struct fill *f, const struct run_dev *d)
@@ -250,7 +292,7 @@ static int fill_device(struct fill *f, const char *name, struct run_dev **ret)
 	return rc;
 }
 
-static int fill_path(struct fill *f, struct opt_path *p)
+static int fill_path(struct fill *f, const struct opt *row, struct opt_path *p)
 {
 	struct run_dev *d = NULL;
 	int rc;
@@ -271,7 +313,7 @@ static int fill_path(struct fill *f, struct opt_path *p)
 	}
 	if (!p->path) {
 		p->real = xstrdup(d->node);
-		return 0;
+		return f->hook == RUN_RUN ? set_for(f->r, f->step, d, row, f->e) : 0;
 	}
 	if (!d->mnt && (f->act || d->pd->access == ACCESS_READ))
 		rc = mount_device(f->r, f->step, d, f->e);
@@ -287,7 +329,7 @@ static int fill_one(const struct opt *row, struct opt_device *dev, struct opt_pa
 	int rc;
 
 	if (path)
-		return fill_path(f, path);
+		return fill_path(f, row, path);
 	rc = fill_device(f, dev->name, &d);
 	if (rc < 0)
 		return rc;
@@ -295,12 +337,15 @@ static int fill_one(const struct opt *row, struct opt_device *dev, struct opt_pa
 	dev->path = d->node ? xstrdup(d->node) : NULL;
 	if (!dev->path)
 		not_there(f, d);
+	rc = f->hook == RUN_RUN ? set_for(f->r, f->step, d, row, f->e) : 0;
+	if (rc < 0)
+		return rc;
 	return dev->path && f->guard && row->access == ACCESS_ERASE ? run_guard(d->pd, dev->path, f->e) : 0;
 }
 
 int run_dev_fill(struct run *r, size_t step, void *self, enum run_hook hook, bool act, bool *ret_missing, struct err *e)
 {
-	struct fill f = { .r = r, .step = step, .act = act, .guard = hook == RUN_PREFLIGHT || hook == RUN_RUN, .e = e };
+	struct fill f = { .r = r, .step = step, .act = act, .hook = hook, .guard = hook == RUN_PREFLIGHT || hook == RUN_RUN, .e = e };
 	int rc;
 
 	r->stdin_wanted = false;
