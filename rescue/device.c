@@ -154,6 +154,30 @@ int device_resolve(const struct plan_device *d, const struct blk *list, size_t n
 	return 0;
 }
 
+static int apart(const struct plan_device *erased, const struct blk *a, const struct plan_device *kept, const struct blk *b, struct err *e)
+{
+	if (str_eq(a->name, b->name))
+		return err_set(e, -EINVAL, "devices '%s' and '%s' are both %s: the plan erases one and wants to keep the other; name it once, with access: erase",
+			       erased->name, kept->name, a->path);
+	if (str_eq(a->name, b->disk))
+		return err_set(e, -EINVAL, "device '%s' (%s) is a part of device '%s' (%s), which the plan erases", kept->name, b->path,
+			       erased->name, a->path);
+	return 0;
+}
+
+int device_apart(const struct plan *p, const struct blk *list, size_t n, struct err *e)
+{
+	const struct blk *a, *b;
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_devices; i++)
+		for (size_t k = 0; r == 0 && k < p->n_devices; k++)
+			if (p->devices[i].access == ACCESS_ERASE && p->devices[k].access == ACCESS_READ &&
+			    device_resolve(&p->devices[i], list, n, &a, NULL) == 0 && device_resolve(&p->devices[k], list, n, &b, NULL) == 0)
+				r = apart(&p->devices[i], a, &p->devices[k], b, e);
+	return r;
+}
+
 bool device_consent_matches(const struct plan_device *d UNUSED, const struct blk *b, const char *text)
 {
 	const char *const ids[] = { b->serial, b->wwn, b->loop_file, b->part_uuid };

@@ -18,6 +18,12 @@ int device_resolve(const struct plan_device *d, const struct blk *list, size_t n
 /* The identity as the plan gives it: "serial S1 partition 2". The caller frees. */
 char *device_wanted(const struct plan_device *d);
 
+/*
+ * No device that the plan only reads is, or is a part of, one that it erases, as far as they are in `list`. 0 or -EINVAL.
+ * (A written one may be: a partition that the plan makes anew.)
+ */
+int device_apart(const struct plan *p, const struct blk *list, size_t n, struct err *e);
+
 /* `text` names what will be lost: the serial number, WWN, partition GUID or loop file of `b`. */
 bool device_consent_matches(const struct plan_device *d, const struct blk *b, const char *text);
 /* The word that must be typed or written to agree: never NULL for a device with an identity. The caller frees. */

@@ -149,12 +149,25 @@ static int check_device(const struct check *c, const struct opt *row, const char
 	return 0;
 }
 
+/* "${root}" as a text would stay those seven characters: the person meant the device. */
+static int check_no_device(const struct check *c, const struct opt *row, const char *text, struct err *e)
+{
+	size_t n = str_starts(text, "${") ? strspn(text + 2, ID_CHARS) : 0;
+	AUTO_FREE char *name = n && str_eq(text + 2 + n, "}") ? xstrndup(text + 2, n) : NULL;
+
+	if (!name || !plan_device(c->plan, name))
+		return 0;
+	return err_set(e, -EINVAL, "'%s' is a device, and this option takes %s", text, row->type == OPT_LIST ? "texts" : "text");
+}
+
 static int check_scalar(const struct check *c, const struct opt *row, const struct opt_val *v, struct err *e)
 {
 	size_t n = str_starts(v->text, "${") ? strspn(v->text + 2, ID_CHARS) : 0;
 	bool refers = row->type == OPT_DEVICE || row->type == OPT_DEVICES || row->type == OPT_PATH;
 
 	if (refers && n && v->text[2 + n] == '}' && check_device(c, row, v->text, e) < 0)
+		return at(c, v, row->key, e);
+	if (!refers && check_no_device(c, row, v->text, e) < 0)
 		return at(c, v, row->key, e);
 	return check_facts(c, v, row->key, e);
 }

@@ -40,6 +40,19 @@ static int locate(struct run *r, struct run_dev *d, struct err *e)
 	return 0;
 }
 
+/* What is only read must not be on what is erased, under whatever two names. */
+static int keep_apart(const struct run *r, struct err *e)
+{
+	struct blk *l = NULL;
+	size_t n = 0;
+	int rc = blk_list(&l, &n, e);
+
+	if (rc == 0)
+		rc = device_apart(r->plan, l, n, e);
+	blk_list_free(l, n);
+	return rc < 0 ? err_wrap(e, rc, "%s", r->plan->path) : 0;
+}
+
 int run_dev_open(struct run *r, struct err *e)
 {
 	int rc = 0;
@@ -53,7 +66,7 @@ int run_dev_open(struct run *r, struct err *e)
 	}
 	for (size_t i = 0; rc == 0 && i < r->n_dev; i++)
 		rc = locate(r, &r->dev[i], e);
-	return rc;
+	return rc == 0 && r->n_dev > 1 ? keep_apart(r, e) : rc;
 }
 
 void run_dev_free(struct run *r)

@@ -25,7 +25,7 @@ cleanup() {
 	set +e
 	for ((i = ${#AT_END[@]} - 1; i >= 0; i--)); do eval "${AT_END[i]}"; done
 	grep -o " $W[^ ]*" /proc/self/mountinfo | sort -r | while read -r m; do umount -l "$m"; done 2>/dev/null
-	for i in "${LOOPS[@]}"; do losetup -d "$i" 2>/dev/null; done
+	for i in "${LOOPS[@]}"; do partx -d "$i" 2>/dev/null; losetup -d "$i" 2>/dev/null; done
 	rm -rf --one-file-system "$W"
 	exit $rc
 }
@@ -59,9 +59,10 @@ loop_file() {
 	[ -n "$LOOP" ] || fail "no loop device for $1"
 	[[ " ${*:2} " == *" -r "* ]] || blockdev --setrw "$LOOP"        # an earlier user of the device may have left it read-only
 	LOOPS+=("$LOOP")
-	[[ " $* " == *" -r "* ]] || blockdev --setrw "$LOOP"   # a read-only flag outlives the file that was attached before
+	[[ " $* " == *" -r "* ]] || blockdev --setrw "$LOOP"   # a read-only flag outlives the file that was attached before,
+	[[ " $* " == *" -P "* ]] || partx -d "$LOOP" 2>/dev/null || true       # and so do partitions that were entered by hand
 }
-loop_end() { losetup -d "$1"; local l k=(); for l in "${LOOPS[@]}"; do [ "$l" = "$1" ] || k+=("$l"); done; LOOPS=("${k[@]}"); }
+loop_end() { partx -d "$1" 2>/dev/null || true; losetup -d "$1"; local l k=(); for l in "${LOOPS[@]}"; do [ "$l" = "$1" ] || k+=("$l"); done; LOOPS=("${k[@]}"); }
 
 # refuses CODE TEXT COMMAND...: the command must end with CODE and say TEXT (on either output)
 refuses() {

@@ -123,6 +123,22 @@ runs 0
 equal "$(digest "$two")" "$before" "the other device of the same size"
 [ "$(blkid -p -o value -s UUID "$one")" != "$uuid" ] || fail "the target was not made anew"
 
+# one device under two names: it is not read-only and erased in one plan
+before=$(digest "$two")
+again
+plan <<-E
+	plan: 1
+	name: two names
+	devices:
+	  root: {loop: $W/two.img, access: erase, consent: $W/two.img}
+	  old:  {label: OTHER}
+	steps:
+	  - mkfs: {id: fs, device: "\${root}", type: ext4}
+E
+runs 3
+says "devices 'root' and 'old' are both $two: the plan erases one and wants to keep the other"
+equal "$(digest "$two")" "$before" "a device under two names"
+
 # named by what erasing destroys: refused by check already
 erase_plan "{label: OTHER, access: erase}" ext4
 runs 3

@@ -57,6 +57,35 @@ static void test_each_identity_finds_exactly_its_device(void **state)
 	}
 }
 
+static void test_what_is_read_is_not_on_what_is_erased(void **state)
+{
+	static const struct { struct plan_device erased, other; const char *sentence; } cases[] = {
+		{ { .serial = S("NV1") }, { .serial = S("NV1"), .partition = 2, .access = ACCESS_READ },
+		  "device 'b' (/dev/nvme0n1p2) is a part of device 'a' (/dev/nvme0n1), which the plan erases" },
+		{ { .serial = S("SB1") }, { .label = S("BACKUP"), .access = ACCESS_READ },
+		  "device 'b' (/dev/sdb1) is a part of device 'a' (/dev/sdb), which the plan erases" },
+		{ { .serial = S("SB1"), .partition = 1 }, { .label = S("BACKUP"), .access = ACCESS_READ },
+		  "devices 'a' and 'b' are both /dev/sdb1: the plan erases one and wants to keep the other; name it once, with access: erase" },
+		{ { .serial = S("SB1"), .partition = 2 }, { .label = S("BACKUP"), .access = ACCESS_READ }, "" },
+		{ { .serial = S("NV1") }, { .serial = S("NV1"), .partition = 1, .access = ACCESS_WRITE }, "" },        /* made anew by the plan */
+		{ { .serial = S("NV1") }, { .label = S("BACKUP"), .access = ACCESS_READ }, "" },
+		{ { .serial = S("NV1") }, { .serial = S("gone"), .access = ACCESS_READ }, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct plan_device two[2] = { cases[i].erased, cases[i].other };
+		struct plan p = { .devices = two, .n_devices = 2 };
+		struct err e = ERR_INIT;
+
+		two[0].name = S("a");
+		two[0].access = ACCESS_ERASE;
+		two[1].name = S("b");
+		assert_int_equal(device_apart(&p, list, ARRAY_SIZE(list), &e), *cases[i].sentence ? -EINVAL : 0);
+		assert_string_equal(e.msg, cases[i].sentence);
+	}
+}
+
 static void test_no_disk_at_all_is_said(void **state)
 {
 	struct plan_device d = { .name = S("root"), .serial = S("X") };
@@ -86,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_identity_finds_exactly_its_device), cmocka_unit_test(test_no_disk_at_all_is_said),
+		cmocka_unit_test(test_what_is_read_is_not_on_what_is_erased),
 		cmocka_unit_test(test_consent_names_what_will_be_lost),
 	};
 

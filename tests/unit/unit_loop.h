@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <sched.h>
@@ -27,6 +28,17 @@ static inline bool loop_allowed(void)
 		answer = geteuid() == 0 && access("/dev/loop-control", R_OK | W_OK) == 0 && unshare(CLONE_NEWNS) == 0 &&
 			 mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
 	return answer == 1;
+}
+
+/* Partitions that were entered by hand outlive the file that a loop device had before, too. */
+static inline void loop_forget_partitions(int fd)
+{
+	for (int i = 1; i <= 32; i++) {
+		struct blkpg_partition part = { .pno = i };
+		struct blkpg_ioctl_arg arg = { .op = BLKPG_DEL_PARTITION, .datalen = sizeof(part), .data = &part };
+
+		(void)ioctl(fd, BLKPG, &arg);
+	}
 }
 
 /* Attaches `file`, which is made sparse with `size` bytes when size > 0. */
@@ -55,6 +67,7 @@ static inline struct loop loop_file(const char *file, uint64_t size)
 	}
 	assert_true(l.fd >= 0);
 	assert_int_equal(ioctl(l.fd, BLKROSET, &off), 0);       /* the flag outlives the file that was attached before */
+	loop_forget_partitions(l.fd);
 	close(back);
 	close(ctl);
 	return l;
@@ -69,6 +82,7 @@ static inline struct loop loop_new(const char *dir, const char *name, uint64_t s
 
 static inline void loop_end(struct loop *l)
 {
+	loop_forget_partitions(l->fd);
 	ioctl(l->fd, LOOP_CLR_FD, 0);
 	close(l->fd);
 	free(l->file);
