@@ -46,6 +46,17 @@ static int list_files(const char *dir, struct strv *ret, struct err *e)
 	return 0;
 }
 
+/* "newthing-efi-12": a kind that is not known yet, of a backend that is. "holiday-photo-12" is somebody's own. */
+static bool is_new_kind(const struct pstore_name *n)
+{
+	static const char *const backends[] = { "efi", "erst", "ramoops", "pstore_blk", "pstore_zone", "mtdpstore", "nvram" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
+		if (n->has_id && str_eq(n->backend, backends[i]))
+			return true;
+	return false;
+}
+
 /* A file is a record when its name has the shape of one; in a real pstore everything is one, however it is called. */
 static bool is_record(const char *file, enum pstore_scan_mode mode, bool pstorefs)
 {
@@ -55,7 +66,7 @@ static bool is_record(const char *file, enum pstore_scan_mode mode, bool pstoref
 		return is_crash_variable(file);
 	if (mode == PSTORE_SCAN_STORED)
 		return !str_ends(file, ".new");         /* left by an interrupted fs_write_atomic() */
-	return pstorefs || pstore_name_parse(file, &n) == 0 || n.has_id;
+	return pstorefs || pstore_name_parse(file, &n) == 0 || is_new_kind(&n);
 }
 
 static void add(struct pstore_set *set, const char *dir, const char *file, bool efivars)

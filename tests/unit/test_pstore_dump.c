@@ -19,6 +19,14 @@ static const struct {
 	  { { "dmesg-efi-179588234401001", "Oops#1 Part1\noops new\n" }, { "dmesg-efi-179588234401002", "Panic#2 Part1\npanic new\n" },
 	    { "dmesg-efi-179588234402001", "Oops#1 Part2\noops old\n" }, { "dmesg-efi-179588234402002", "Panic#2 Part2\npanic old\n" } },
 	  "== 20261128T161224Z-efi-oops1\noops old\noops new\n== 20261128T161224Z-efi-panic2\npanic old\npanic new\n" },
+	{ "T2: two oopses in one second differ in their count only",
+	  { { "dmesg-efi-179588234401001", "Oops#1 Part1\none new\n" }, { "dmesg-efi-179588234401002", "Oops#2 Part1\ntwo new\n" },
+	    { "dmesg-efi-179588234402001", "Oops#1 Part2\none old\n" }, { "dmesg-efi-179588234402002", "Oops#2 Part2\ntwo old\n" } },
+	  "== 20261128T161224Z-efi-oops1\none old\none new\n== 20261128T161224Z-efi-oops2\ntwo old\ntwo new\n" },
+	{ "T16: the time of part 101 is not the one that its id shows",
+	  { { "dmesg-efi-179588234501001", "Panic#1 Part1\nnew\n" }, { "dmesg-efi-179588594501001", "Panic#1 Part101\nold\n" } },
+	  "== 20261128T161225Z-efi-panic1\nnew\n"
+	  "== 20261128T171224Z-efi-panic1\nold\n[rescue: parts 1 to 100 are missing: some lines of the log are lost here]\n" },
 	{ "T3: the clock moves within one dump",
 	  { { "dmesg-efi-179588234401001", "Panic#1 Part1\nnew\n" }, { "dmesg-efi-179588234402001", "Panic#1 Part2\nmiddle\n" },
 	    { "dmesg-efi-179588234503001", "Panic#1 Part3\nold\n" } },
@@ -99,6 +107,20 @@ static void test_dumps_come_out_as_they_were(void **state)
 			pstore_set_free(&set);
 		}
 	}
+}
+
+static void test_two_views_of_which_one_is_empty_are_one_record(void **state)
+{
+	struct pstore_set set = { .n = 0 };
+
+	(void)state;
+	set_add(&set, "dump-type0-1-1-" T "-C-" GUID, "\7");
+	set_add(&set, "dmesg-efi-179588234401001", "Panic#1 Part1\nnew\n");
+	pstore_set_link(&set);
+	assert_int_equal(set.n, 1);
+	assert_int_equal(set.v[0].n_views, 2);
+	assert_int_equal(set.v[0].hdr.part, 1);
+	pstore_set_free(&set);
 }
 
 static char *packed(const char *text, int bits, size_t *ret_len)
@@ -283,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dumps_come_out_as_they_were),
+		cmocka_unit_test(test_two_views_of_which_one_is_empty_are_one_record),
 		cmocka_unit_test(test_packed_records_are_unpacked_T8),
 		cmocka_unit_test(test_what_is_not_packed_is_not_unpacked_T8),
 		cmocka_unit_test(test_ecc_notice),

@@ -92,6 +92,17 @@ static void test_real_crashes_of_every_kind(void **state)
 	}
 }
 
+static void test_a_trace_ends_where_the_next_one_begins(void **state)
+{
+	struct pstore_explain x;
+
+	(void)state;
+	free(explain_sample("kinds", 0, &x));
+	assert_string_equal(x.trace.v[0], "__schedule+0x34d/0xa00");
+	assert_string_equal(x.trace.v[x.trace.n - 1], "entry_SYSCALL_64_after_hwframe+0x6e/0xd8");
+	pstore_explain_free(&x);
+}
+
 static void test_the_signature_knows_a_crash_again(void **state)
 {
 	struct pstore_explain a, b, c, d;
@@ -186,6 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_list_entry_deleted_twice_in_btrfs),
 		cmocka_unit_test(test_real_crashes_of_every_kind),
+		cmocka_unit_test(test_a_trace_ends_where_the_next_one_begins),
 		cmocka_unit_test(test_the_signature_knows_a_crash_again),
 		cmocka_unit_test(test_words_of_other_kernels),
 		cmocka_unit_test(test_the_header_decides_when_the_log_does_not),
