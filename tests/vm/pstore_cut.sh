@@ -40,12 +40,12 @@ grep -q ' pstore ' /proc/mounts || failed "pstore was not mounted"
 sync
 poweroff -f
 END
-ps_boot 90
+ps_boot 300
 cp "$PS_NVRAM" "$PS_NVRAM.start"
 cp --sparse=always "$PS_DISK" "$PS_DISK.start"
 soon() { # soon REGEX: like vm_wait, without a pause in which it could be over
-	local end=$((SECONDS + 90))
-	until grep -qE "$1" "$VM_LOG"; do [ $SECONDS -lt $end ] || vm_fail "no '$1' within 90 s"; done
+	local end=$((SECONDS + 300))
+	until grep -qE "$1" "$VM_LOG"; do [ $SECONDS -lt $end ] || vm_fail "no '$1' within 300 s"; done
 }
 hits=0 cuts=0 span=1200
 while :; do
@@ -71,7 +71,7 @@ while :; do
 	cuts=$((cuts + 1))
 	echo "cut after $ms ms"
 done
-vm_off 120
+vm_off 300
 vm_has '^COLLECTED 0'
 vm_has_not 'JOB FAILED'
 ps_files

@@ -61,7 +61,7 @@ poweroff -f
 END
 n=0
 while [ $n -lt 10 ]; do
-	ps_boot 90
+	ps_boot 300
 	vm_text | grep -E 'variables|RC-|^[0-9]+ records' || true
 	if vm_text | grep -q ENTRY-WRITTEN; then break; fi
 	n=$((n + 1))

@@ -26,7 +26,7 @@ echo "LEFT $(records) $(variables)"
 sync
 poweroff -f
 END
-PS_CMDLINE='memmap=1M$0x10000000' ps_boot 180 reset
+PS_CMDLINE='memmap=1M$0x10000000' ps_boot 600 reset
 vm_has '^SHOWN dmesg-ramoops-0 dmesg-ramoops-1 '
 vm_has '^RC 0$'
 vm_has '^LEFT 0 0$'
