@@ -159,10 +159,10 @@ static void test_records_that_arrive_late_join_their_dump_T9(void **state)
 	assert_int_equal(fs_mkdir_p(s.efivars, 0700, NULL), 0);
 	for (int part = 3; part <= 14; part++) {
 		AUTO_FREE char *end = xasprintf("%02d001", part);
-		AUTO_FREE char *path = NULL;
 
 		for (int t = 4; t <= 7; t++) {
-			path = xasprintf("%s/dmesg-efi-179588234%d%s", s.pstore, t, end);
+			AUTO_FREE char *path = xasprintf("%s/dmesg-efi-179588234%d%s", s.pstore, t, end);
+
 			unlink(path);
 		}
 	}

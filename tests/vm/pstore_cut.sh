@@ -45,7 +45,7 @@ cp "$PS_NVRAM" "$PS_NVRAM.start"
 cp --sparse=always "$PS_DISK" "$PS_DISK.start"
 soon() { # soon REGEX: like vm_wait, without a pause in which it could be over
 	local end=$((SECONDS + 300))
-	until grep -qE "$1" "$VM_LOG"; do [ $SECONDS -lt $end ] || vm_fail "no '$1' within 300 s"; done
+	until grep -qE "$1" "$VM_LOG"; do [ $SECONDS -lt $end ] || vm_fail "no '$1' within 300 s"; sleep 0.02; done
 }
 hits=0 cuts=0 span=1200
 while :; do
