@@ -32,7 +32,7 @@ static void become_runner(const struct session *s, int out)
 	dup2(out, 1);
 	dup2(out, 2);
 	signal(SIGPIPE, SIG_DFL);
-	execlp("rescue", "rescue", "run", PLAN_FILE, "--state", dir, s->state ? (char *)NULL : "--volatile-state", (char *)NULL);
+	execlp("rescue", "rescue", "run", PLAN_FILE, "--stay", "--state", dir, s->state ? (char *)NULL : "--volatile-state", (char *)NULL);
 	dprintf(2, "rescue: start 'rescue': %s\n", strerror(errno));
 	_exit(127);
 }

@@ -8,6 +8,7 @@
 
 static struct runner_opts o;
 static struct strv yes_erase;
+static bool stay;
 
 static const struct cmd_opt opts[] = {
 	{ "dry-run", CMD_FLAG, &o.dry_run, NULL, "Check the plan, find each device, show what would be done, change nothing." },
@@ -17,6 +18,7 @@ static const struct cmd_opt opts[] = {
 	{ "accept-changes", CMD_FLAG, &o.accept_changes, NULL, "Go on although the plan was changed since the run began." },
 	{ "json", CMD_FLAG, &o.json, NULL, "Print events as JSON, one object a line." },
 	{ "volatile-state", CMD_FLAG, &o.volatile_state, NULL, "Allow a state directory that a reboot forgets." },
+	{ "stay", CMD_FLAG, &stay, NULL, "Do not restart or power off at the end, whatever the plan's finish says." },
 	CMD_END
 };
 
@@ -54,7 +56,7 @@ static int run(int argc, char **argv)
 	o.ret_acted = &acted;
 	rc = runner_run(&o);
 	strv_free(&yes_erase);
-	if (acted && (rc == EXIT_DONE || rc == EXIT_DEGRADED))
+	if (!stay && acted && (rc == EXIT_DONE || rc == EXIT_DEGRADED))
 		finish(argv[0]);
 	return rc;
 }

@@ -199,10 +199,12 @@ vm_text() {
 	sed -e 's/\x1b\[[0-9;?=]*[A-Za-z]//g' -e 's/\r//g' "$VM_LOG" | tr -d '\000'
 }
 
-# vm_wait MARKER SECONDS: until the console shows a line that matches the extended regular expression; fails the test otherwise
+# vm_wait MARKER SECONDS: until the console shows a line that matches the extended regular expression; fails the test otherwise, and at
+# once when the console shows what VM_BAD matches
 vm_wait() {
 	local end=$((SECONDS + $2))
 	while ! vm_text | grep -qE -- "$1"; do
+		[ -z "${VM_BAD:-}" ] || ! vm_text | grep -qE -- "$VM_BAD" || { sleep 1; vm_fail "'$VM_BAD' instead of '$1'"; }
 		vm_alive || { vm_text | grep -qE -- "$1" && return 0; cat "$VM_LOG.err" >&2; vm_fail "the machine ended without '$1'"; }
 		[ $SECONDS -lt $end ] || vm_fail "no '$1' within $2 s"
 		sleep 0.2
@@ -220,7 +222,7 @@ vm_off() {
 }
 
 vm_gone() {
-	wait "$VM_WRAP" 2>/dev/null || true
+	{ wait "$VM_WRAP"; } 2>/dev/null || true
 	VM_PID=
 	exec 8>&-
 }

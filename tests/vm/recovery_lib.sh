@@ -42,7 +42,7 @@ steps:
   - mount: {device: "\${root}", at: /target}
   - archive-restore: {from: "\${backup}:/tree.tar.zst", to: /target, mark: 1s}
   - write-file: {path: /target/etc/fstab, content: "UUID=\${rootfs.uuid} / ${RECOVERY_FS:-btrfs} defaults 0 1"}
-  - exec: {command: [sh, -c, "cd /target && sha256sum -c --quiet manifest || sha256sum -c manifest | grep -v OK"], repeatable: yes}
+  - exec: {id: compare, command: [sh, -c, "cd /target && sha256sum -c manifest >/dev/null"], repeatable: yes}
 END
 }
 
