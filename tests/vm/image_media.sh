@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The media themselves, in machines with nothing but a serial line: each one boots to its menu, by the firmware it is made for.
+# Disk image: Secure Boot enforced (signed shim, GRUB, kernel; our initramfs needs no key). ISO: BIOS and UEFI. UKI: UEFI.
+. "$(dirname "$0")/lib.sh"
+vm_need "$RESCUE" xorriso mcopy mkfs.vfat mkfs.ext4 grub-mkimage /usr/lib/shim/shimx64.efi.signed /usr/lib/systemd/boot/efi/linuxx64.efi.stub
+cd "$VM_DIR"
+"$RESCUE" image --usb usb.img --iso rescue.iso --uki rescue.efi --quiet
+
+# menu FIRMWARE MEDIUM KIND: boots to the menu, and powers off from there
+menu() {
+	vm_new 768
+	vm_firmware "$1"
+	vm_disk "$2" "$3"
+	vm_start
+	vm_wait 'rescue menu, your choice' 240
+	vm_type $'p\n'
+	vm_wait 'powering off now' 60
+	vm_cut
+	vm_has_not 'Kernel panic'
+	echo "$1 $2: menu"
+}
+menu secure usb.img virtio
+vm_has 'Secure boot enabled'
+vm_has 'state +RESCUE-STATE on /dev/vda3'
+menu bios rescue.iso cdrom
+vm_has 'machine .*, BIOS'
+menu uefi rescue.iso cdrom
+vm_has 'no disk at all'
+
+truncate -s 64M esp.img
+mkfs.vfat -F 32 -s 1 esp.img >/dev/null
+mmd -i esp.img ::/EFI ::/EFI/BOOT
+mcopy -i esp.img rescue.efi ::/EFI/BOOT/BOOTX64.EFI
+menu uefi esp.img virtio
+vm_has 'machine .*, UEFI, Secure Boot off'
