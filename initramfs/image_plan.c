@@ -15,8 +15,12 @@ static const struct need {
 	{ "mkfs", "type", "ext2", "mkfs.ext2 e2fsck", "e2fsprogs" },
 	{ "mkfs", "type", "xfs", "mkfs.xfs", "xfsprogs" },
 	{ "mkfs", "type", "vfat", "mkfs.vfat", "dosfstools" },
-	{ "mkfs", "type", NULL, "mkfs.btrfs", "btrfs-progs" },          /* the default */
-	{ "bacula-restore", "mode", "director", "bconsole bacula-fd", "bacula-console and bacula-fd" },
+	{ "mkfs", "type", "swap", "mkswap", "util-linux" },
+	{ "luks-open", NULL, NULL, "cryptsetup", "cryptsetup-bin" },
+	{ "lvm-activate", NULL, NULL, "lvm", "lvm2" },
+	{ "md-assemble", NULL, NULL, "mdadm", "mdadm" },
+	{ "bacula-restore", "engine", "bextract", "bextract", "bacula-sd" },
+	{ "bacula-restore", "engine", "bconsole", "bconsole bacula-fd", "bacula-console and bacula-fd" },
 };
 
 static const struct opt_val *option(const struct plan_step *s, const char *key)
@@ -35,8 +39,6 @@ static bool applies(const struct need *n, const struct plan_step *s)
 		return false;
 	if (!n->option)
 		return true;
-	if (!n->value)
-		return !v;
 	return v && v->text && str_eq(v->text, n->value);
 }
 

@@ -61,6 +61,7 @@ void state_release(struct session *s);
 void net_start(struct session *s);
 void plan_find(struct session *s);
 int plan_run(struct session *s);                        /* unattended; 0: it finished */
+void pstore_look(struct session *s);                    /* last words of a crash: findings, and a copy on RESCUE-STATE */
 void banner_look(struct session *s);                    /* fills findings */
 char *banner_text(const struct session *s);             /* the caller frees */
 void menu_loop(const struct session *s) __attribute__((noreturn));      /* on standard input and output */

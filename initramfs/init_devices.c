@@ -7,6 +7,7 @@
 #include "init.h"
 
 #define UDEVD "/usr/lib/systemd/systemd-udevd"
+#define SETTLE_S 30     /* for devices that are there; it ends as soon as all have their driver */
 
 static uint64_t now_ms(void)
 {
@@ -45,12 +46,11 @@ static void firmware_variables(void)
 
 static void settle(struct session *s)
 {
-	AUTO_FREE char *limit = xasprintf("--timeout=%llu", (unsigned long long)(s->args.wait_s > 5 ? s->args.wait_s : 5));
-	struct err e = ERR_INIT;
-	int r = run_quiet(s->args.wait_s + 30, NULL, &e, "udevadm", "settle", limit, NULL);
+	uint64_t seconds = s->args.wait_s > SETTLE_S ? s->args.wait_s : SETTLE_S;
+	AUTO_FREE char *limit = xasprintf("--timeout=%llu", (unsigned long long)seconds);
 
-	if (r < 0)
-		say("devices are still appearing after %llu s, going on without waiting for them", (unsigned long long)s->args.wait_s);
+	if (run_quiet(seconds + 30, NULL, NULL, "udevadm", "settle", limit, NULL) < 0)
+		say("devices are still appearing after %llu s, going on without waiting for them", (unsigned long long)seconds);
 }
 
 void devices_start(struct session *s)

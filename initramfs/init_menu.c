@@ -63,6 +63,12 @@ static void do_messages(const struct session *s)
 	run_here("dmesg | tail -n 200 | less");
 }
 
+static void do_crash(const struct session *s)
+{
+	(void)s;
+	run_here("rescue pstore list --to /state/pstore; rescue pstore show --to /state/pstore 2>/dev/null | less");
+}
+
 static void do_reboot(const struct session *s)
 {
 	(void)s;
@@ -86,6 +92,7 @@ static const struct {
 	{ "3", "shell", do_shell },
 	{ "4", "disks and what is on them", do_disks },
 	{ "5", "kernel messages", do_messages },
+	{ "6", "last words of a kernel that crashed", do_crash },
 	{ "r", "restart", do_reboot },
 	{ "p", "power off", do_poweroff },
 };

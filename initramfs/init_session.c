@@ -232,6 +232,7 @@ int session_main(bool again)
 	state_mount(&s);
 	net_start(&s);
 	plan_find(&s);
+	pstore_look(&s);
 	banner_look(&s);
 	ssh_server(&s);
 	if (s.args.automatic)
