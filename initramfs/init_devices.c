@@ -7,7 +7,7 @@
 #include "init.h"
 
 #define UDEVD "/usr/lib/systemd/systemd-udevd"
-#define SETTLE_S 30     /* for devices that are there; it ends as soon as all have their driver */
+#define SETTLE_S 60     /* for devices that are there; it ends as soon as all have their driver */
 
 static uint64_t now_ms(void)
 {

@@ -23,7 +23,7 @@ for _ in $(seq 100); do [ -s ports ] && break; sleep 0.1; done
 read -r web mute <ports
 
 vm_new 512
-vm_direct "$VM_KERNEL" rescue.img "rootfstype=ramfs rescue.auto rescue.volatile rescue.wait=5 ip=dhcp rescue.plan=http://10.0.2.2:$web/plan.yaml"
+vm_direct "$VM_KERNEL" rescue.img "rootfstype=ramfs rescue.auto rescue.volatile rescue.wait=15 ip=dhcp rescue.plan=http://10.0.2.2:$web/plan.yaml"
 vm_net
 VM_BAD='PLAN FAILED'
 vm_start
@@ -32,13 +32,13 @@ vm_wait 'powering off now' 60
 vm_cut
 
 vm_new 512
-vm_direct "$VM_KERNEL" rescue.img "rootfstype=ramfs rescue.auto rescue.volatile rescue.wait=5 ip=dhcp rescue.plan=http://10.0.2.2:$mute/plan.yaml"
+vm_direct "$VM_KERNEL" rescue.img "rootfstype=ramfs rescue.auto rescue.volatile rescue.wait=15 ip=dhcp rescue.plan=http://10.0.2.2:$mute/plan.yaml"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 vm_net "hostfwd=tcp:127.0.0.1:$port-:22"
 vm_start
 vm_wait 'your choice' 240
-enter() { timeout 60 ssh -F /dev/null -i "$1" -p "$port" -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
-	-o ConnectTimeout=50 -o LogLevel=ERROR root@127.0.0.1 'echo inside $(hostname)'; }
+enter() { timeout 170 ssh -F /dev/null -i "$1" -p "$port" -o BatchMode=yes -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+	-o ConnectTimeout=150 -o LogLevel=ERROR root@127.0.0.1 'echo inside $(hostname)'; }
 [ "$(enter key)" = "inside rescue" ] || vm_fail "ssh with the key does not get in"
 ! enter stranger 2>/dev/null || vm_fail "ssh let a stranger in"
 vm_has "no plan from 10.0.2.2:$mute"

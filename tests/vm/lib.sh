@@ -27,6 +27,7 @@ VM_PID=
 VM_COUNT=0
 VM_LOG=
 VM_ARGS=()
+VM_SLOW=${VM_SLOW:-3}           # every deadline is multiplied by this: hosts are busy, and nothing here measures speed
 
 vm_cleanup() {
 	[ -z "$VM_PID" ] || kill -KILL "$VM_PID" 2>/dev/null || true
@@ -202,7 +203,7 @@ vm_text() {
 # vm_wait MARKER SECONDS: until the console shows a line that matches the extended regular expression; fails the test otherwise, and at
 # once when the console shows what VM_BAD matches
 vm_wait() {
-	local end=$((SECONDS + $2))
+	local end=$((SECONDS + $2 * VM_SLOW))
 	while ! vm_text | grep -qE -- "$1"; do
 		[ -z "${VM_BAD:-}" ] || ! vm_text | grep -qE -- "$VM_BAD" || { sleep 1; vm_fail "'$VM_BAD' instead of '$1'"; }
 		vm_alive || { vm_text | grep -qE -- "$1" && return 0; cat "$VM_LOG.err" >&2; vm_fail "the machine ended without '$1'"; }
@@ -213,7 +214,7 @@ vm_wait() {
 
 # vm_off SECONDS: until the machine powers off or resets by itself
 vm_off() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * VM_SLOW))
 	while vm_alive; do
 		[ $SECONDS -lt $end ] || vm_fail "the machine did not end within $1 s"
 		sleep 0.2
