@@ -134,7 +134,7 @@ struct bac_attr {
 	uint32_t fi;
 	int type;
 	const char *name, *link;        /* inside the text that was parsed */
-	uint64_t dev, ino, mode, nlink, uid, gid, rdev, size, link_fi, flags;
+	uint64_t dev, ino, mode, nlink, uid, gid, rdev, size, blocks, link_fi, flags;
 	int64_t atime, mtime, ctime;
 	int data_stream;
 };

@@ -79,6 +79,7 @@ static bool numbers(const char *p, struct bac_attr *a)
 	a->gid = (uint64_t)v[5];
 	a->rdev = (uint64_t)v[6];
 	a->size = (uint64_t)v[7];
+	a->blocks = (uint64_t)v[9];
 	a->atime = v[10];
 	a->mtime = v[11];
 	a->ctime = v[12];

@@ -169,7 +169,7 @@ static bool sum_is_good(const struct bac_vol *v, const struct header *h, const u
 static void give(struct bac_vol *v, struct bac_block *b, const struct header *h, const uint8_t *p, bool repaired)
 {
 	*b = (struct bac_block){ .off = v->pos, .len = h->len, .number = h->number, .sess_id = h->sess_id, .sess_time = h->sess_time,
-				 .version = h->version, .repaired = repaired, .data = p + h->size, .data_len = h->len - h->size };
+				 .version = h->version, .repaired = repaired, .data = p ? p + h->size : NULL, .data_len = p ? h->len - h->size : 0 };
 	v->n_repaired += repaired;
 	v->pos += h->len;
 }
@@ -299,6 +299,6 @@ int bac_vol_skip(struct bac_vol *v, struct bac_block *b, struct err *e)
 	if (v->pos == 0 || !header_at(v, v->pos, &h) || (v->pos + h.len < v->size && !header_at(v, v->pos + h.len, &next)))
 		return bac_vol_next(v, b, e);
 	give(v, b, &h, NULL, false);
-	b->data = NULL;
+
 	return 1;
 }

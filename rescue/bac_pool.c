@@ -171,6 +171,18 @@ int bac_pool_start(struct bac_eng *g, struct err *e)
 	return 0;
 }
 
+static void free_chunks(struct bac_chunk *c)
+{
+	while (c) {
+		struct bac_chunk *next = c->next;
+
+		str_free(&c->in);
+		str_free(&c->out);
+		free(c);
+		c = next;
+	}
+}
+
 void bac_pool_stop(struct bac_eng *g)
 {
 	if (!g->workers)
@@ -183,18 +195,14 @@ void bac_pool_stop(struct bac_eng *g)
 		pthread_join(g->workers[i].thread, NULL);
 	free(g->workers);
 	g->workers = NULL;
-	while (g->pool) {
-		struct bac_chunk *c = g->pool;
-
-		g->pool = c->next;
-		str_free(&c->in);
-		str_free(&c->out);
-		free(c);
-	}
+	free_chunks(g->pool);
+	free_chunks(g->chunk);
+	g->pool = g->chunk = NULL;
 	while (g->files) {
 		struct bac_file *f = g->files;
 
 		g->files = f->next;
+		free_chunks(f->ready);
 		bac_file_free(f);
 	}
 }

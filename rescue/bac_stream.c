@@ -4,6 +4,7 @@
 #include <libdeflate.h>
 #include <lz4.h>
 #include <lzo/lzo1x.h>
+#include <pthread.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -96,13 +97,35 @@ static uint8_t *room(struct str *out, size_t n)
 	return (uint8_t *)out->s + out->len;
 }
 
+/* One decompressor a thread, freed at the thread's end. */
+static pthread_key_t decompressor_key;
+
+static void free_decompressor(void *d)
+{
+	libdeflate_free_decompressor(d);
+}
+
+__attribute__((constructor)) static void make_key(void)
+{
+	pthread_key_create(&decompressor_key, free_decompressor);
+}
+
+static struct libdeflate_decompressor *decompressor(void)
+{
+	struct libdeflate_decompressor *d = pthread_getspecific(decompressor_key);
+
+	if (!d) {
+		d = libdeflate_alloc_decompressor();
+		pthread_setspecific(decompressor_key, d);
+	}
+	return d;
+}
+
 static int inflate_record(const uint8_t *data, size_t n, struct str *out, struct err *e)
 {
-	static __thread struct libdeflate_decompressor *d;
+	struct libdeflate_decompressor *d = decompressor();
 	size_t cap, got;
 
-	if (!d)
-		d = libdeflate_alloc_decompressor();
 	if (!d)
 		return err_set(e, -ENOMEM, "no memory to decompress");
 	for (cap = FIRST_GUESS; cap <= MAX_PLAIN; cap *= 4)

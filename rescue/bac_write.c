@@ -194,6 +194,12 @@ static void start_hashes(struct bac_file *f, const struct bac_chunk *c)
 			f->hash[i] = hash_new((enum hash_type)i);
 }
 
+/* Zeros of a file that had holes stay a hole, also where the daemon stored them (it does when it encrypts). */
+static bool is_hole(const struct bac_file *f, const uint8_t *data, size_t n)
+{
+	return f->a.blocks * 512 < f->a.size && n >= 4096 && data[0] == 0 && memcmp(data, data + 1, n - 1) == 0;
+}
+
 static void write_piece(struct bac_worker *w, struct bac_file *f, const struct bac_piece *p, const uint8_t *data)
 {
 	if (p->has_off)
@@ -201,7 +207,7 @@ static void write_piece(struct bac_worker *w, struct bac_file *f, const struct b
 	for (int i = 0; i < BAC_HASHES; i++)
 		if (f->hash[i])
 			hash_add(f->hash[i], data, p->len);     /* T85: what was stored, without the holes */
-	for (size_t done = 0; f->fd >= 0 && done < p->len;) {
+	for (size_t done = is_hole(f, data, p->len) ? p->len : 0; f->fd >= 0 && done < p->len;) {
 		ssize_t n = pwrite(f->fd, data + done, p->len - done, (off_t)(f->pos + done));
 
 		if (n < 0 && errno == EINTR)

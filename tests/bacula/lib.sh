@@ -63,7 +63,8 @@ Catalog { Name = C; dbname = "cat"; DB Address = ""; user = ""; password = "" }
 Client { Name = web-01-fd; Address = 127.0.0.1; FDPort = $fdp; Catalog = C; Password = "fdpw"; AutoPrune = no; Maximum Concurrent Jobs = 4 }
 Storage { Name = St; Address = 127.0.0.1; SDPort = $sdp; Password = "sdpw"; Device = D; Media Type = File; Maximum Concurrent Jobs = 4 }
 Pool { Name = P; Pool Type = Backup; Recycle = no; AutoPrune = no; Label Format = "Vol-"
-  ${BAC_VOLSIZE:+Maximum Volume Bytes = $BAC_VOLSIZE} }
+  ${BAC_VOLSIZE:+Maximum Volume Bytes = $BAC_VOLSIZE}
+}
 FileSet { Name = FS; Ignore FileSet Changes = yes
   Include { Options { ${BAC_OPTIONS:-signature = MD5; compression = GZIP; aclsupport = yes; xattrsupport = yes; sparse = yes} }
 $(for f in ${BAC_FILES:-$lab/src}; do echo "    File = \"$f\""; done)
@@ -80,7 +81,9 @@ CONF
 Storage { Name = test-sd; SDPort = $sdp; SDAddress = 127.0.0.1; WorkingDirectory = "$lab/work"; PidDirectory = "$lab/work"; Maximum Concurrent Jobs = 8 }
 Director { Name = test-dir; Password = "sdpw" }
 Device { Name = D; Media Type = File; Archive Device = "$lab/vol"; LabelMedia = yes; Random Access = yes; AutomaticMount = yes; RemovableMedia = no; AlwaysOpen = no
-  Maximum Concurrent Jobs = 4 ${BAC_BLOCK:+; Maximum Block Size = $BAC_BLOCK} }
+  Maximum Concurrent Jobs = 4
+  ${BAC_BLOCK:+Maximum Block Size = $BAC_BLOCK}
+}
 Messages { Name = M; director = test-dir = all }
 CONF
 	cat >"$lab/etc/fd.conf" <<CONF
@@ -115,6 +118,9 @@ bac_start() {
 bac_wait_ready() {
 	local i=0
 	while [ $i -lt 150 ]; do
+		for d in sd fd dir; do
+			eval "kill -0 \$bac_pid_$d" 2>/dev/null || { echo "bacula-$d ended:" >&2; cat "$lab/work/$d.out" >&2; return 1; }
+		done
 		if bac_console "status dir" 2>/dev/null | grep -q 'test-dir Version'; then return 0; fi
 		sleep 0.2
 		i=$((i + 1))
@@ -132,7 +138,7 @@ bac_stop() {
 	bac_pids=
 }
 
-bac_console() { printf '%s\n' "$@" quit | timeout 120 bconsole -c "$lab/etc/bconsole.conf" -n; }
+bac_console() { printf '%s\n' "$@" quit | timeout 60 bconsole -c "$lab/etc/bconsole.conf" -n; }
 
 # bac_run LEVEL [JOB]: runs a backup to its end; fails unless it ended well. Sets $bac_jobid.
 bac_run() {

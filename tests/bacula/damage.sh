@@ -1,0 +1,156 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Damaged volumes of real daemons (T82 T83 T93): what was lost is compared, file by file, with what had to be lost by a second reader (vol.py).
+# DAMAGE_MB: size of the data (24); DAMAGE_SEED.
+set -eu
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tree_lib.sh"
+bac_need
+bac_lab
+mb=${DAMAGE_MB:-24} seed=${DAMAGE_SEED:-1}
+
+tree_full "$lab/src"
+mkdir "$lab/src2"
+python3 - "$lab/src" "$lab/src2" "$mb" "$seed" <<'PY'
+import os, random, sys
+r = random.Random(int(sys.argv[4]))
+left = int(sys.argv[3]) * 1000000
+i = 0
+while left > 0:
+    d = "%s/many/d%d" % (sys.argv[1], i // 50)
+    os.makedirs(d, exist_ok=True)
+    n = r.choice([0, 10, 500, 3000, 20000, 70000, 300000])
+    open("%s/f%d" % (d, i), "wb").write(r.randbytes(n)); left -= n; i += 1
+for i in range(300):
+    open("%s/g%d" % (sys.argv[2], i), "wb").write(r.randbytes(r.choice([5, 4000, 60000])))
+PY
+export BAC_OPTIONS="signature = SHA256; aclsupport = yes; xattrsupport = yes; sparse = yes"
+export BAC_VOLSIZE=$((mb * 400000))
+bac_start
+# two jobs at once: their blocks interleave
+two=$(bac_console "run job=backup-two level=Full yes" | sed -n 's/.*JobId=\([0-9]*\).*/\1/p' | tail -1)
+bac_run Full
+one=$bac_jobid
+bac_wait_job "$two"
+bac_stop
+python3 "$top/tests/bacula/manifest.py" "$lab/src" >"$lab/m"
+python3 "$top/tests/bacula/manifest.py" "$lab/src2" >"$lab/m2"
+ls -l "$lab/vol"
+[ "$(ls "$lab/vol" | wc -l)" -ge 3 ]
+cp -r "$lab/vol" "$lab/good"
+
+restore() { # restore CODE JOB SRC
+	local rc=0
+	rm -rf "$lab/to" "$lab/state"
+	mkdir "$lab/to"
+	"$RESCUE" bacula restore --quiet --no-skeleton --to "$lab/to" --state "$lab/state" --strip "$3" --job "$2" "$lab/vol" >"$lab/out" 2>&1 || rc=$?
+	tail -n 40 "$lab/out" | grep 'entries restored' || cat "$lab/out"
+	[ $rc = "$1" ] || { cat "$lab/out"; echo "exit code $rc, wanted $1"; exit 1; }
+}
+
+same() {
+	python3 "$top/tests/bacula/manifest.py" "$2" >"$lab/got"
+	diff "$1" "$lab/got" >"$lab/diff" || { head -20 "$lab/diff"; exit 1; }
+}
+
+# what the report calls lost, against what had to be: judge FILE-WITH-"SID FI"-LINES
+judge() {
+	python3 - "$lab/state/report.json" "$1" "$2" "$lab/m" "$lab/to" "$top/tests/bacula/manifest.py" <<'PY'
+import json, subprocess, sys
+rep = json.load(open(sys.argv[1]))
+sid = int(sys.argv[3])
+had = {int(l.split()[1]) for l in open(sys.argv[2]) if int(l.split()[0]) == sid}
+lost, doubt = set(), set()
+for e in rep["entries_list"]:
+    if e["kind"] in ("lost", "doubtful"):
+        (lost if e["kind"] == "lost" else doubt).update(range(e["file_index"], e.get("to", e["file_index"]) + 1))
+print("had to be lost: %d, lost: %d, doubtful: %d, bad places: %d" % (len(had), len(lost), len(doubt), rep["bad_areas"]))
+assert lost <= had | doubt, "lost without need: %s" % sorted(lost - had)[:20]
+assert had <= lost | doubt, "not reported: %s" % sorted(had - lost - doubt)[:20]
+assert rep["lost"] == len(lost) and rep["doubtful"] == len(doubt)
+assert rep["restored"] + rep["lost"] == rep["entries"] == rep["expected"], rep
+# everything that is there is right, and everything that is not there was named or is nameless
+want = {l.split(" ")[0]: l for l in open(sys.argv[4])}
+got = {l.split(" ")[0]: l for l in subprocess.run([sys.executable, sys.argv[6], sys.argv[5]], capture_output=True, text=True, check=True).stdout.splitlines(True)}
+def plain(l):   # without the column of hard links: other names of the same file may be among the lost
+    f = l.split(" ")
+    return f[:-2] + f[-1:]
+bad = [n for n in got if got[n].split(" ")[1] == "f" and plain(got[n]) != plain(want.get(n, "- - -"))]
+assert not bad, "wrong files: %s" % [(got[n], want.get(n)) for n in bad[:3]]
+PY
+}
+
+sid() { "$RESCUE" bacula list --json "$lab/vol" | sed -n "s/.*\"job\":$1,.*\"session\":\[\([0-9]*\),.*/\1/p"; }
+s1=$(sid "$one")
+
+echo "== undamaged: interleaved, over several volumes"
+restore 0 "$one" "$lab/src"
+same "$lab/m" "$lab/to"
+restore 0 "$two" "$lab/src2"
+same "$lab/m2" "$lab/to"
+
+echo "== volumes under other names, in another order"
+i=9; for v in "$lab"/vol/*; do mv "$v" "$lab/vol/x$i"; i=$((i - 1)); done
+restore 0 "$one" "$lab/src"
+same "$lab/m" "$lab/to"
+rm -r "$lab/vol"; cp -r "$lab/good" "$lab/vol"
+
+# hurt BYTES COUNT: that many bytes changed inside COUNT blocks of each volume, never the label; what they touch goes to $lab/touched
+hurt() {
+	: >"$lab/touched"
+	for v in "$lab"/vol/*; do
+		python3 "$top/tests/bacula/vol.py" blocks "$v" >"$lab/blocks"
+		python3 - "$v" "$1" "$2" "$seed" "$lab/blocks" >"$lab/offs" <<'PY'
+import os, random, sys
+p, n, count, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+r = random.Random(os.path.basename(p) + seed + str(n))
+blocks = [l.split() for l in open(sys.argv[5])][1:]
+with open(p, "r+b") as f:
+    for b in r.sample(blocks, min(count, len(blocks) * 2 // 3)):
+        o = int(b[0]) + r.randrange(int(b[1]) - n)
+        f.seek(o); d = f.read(n); f.seek(o); f.write(bytes(x ^ r.randrange(1, 256) for x in d)); print(o, end=" ")
+PY
+		python3 "$top/tests/bacula/vol.py" touched "$lab/good/$(basename "$v")" $(cat "$lab/offs") >>"$lab/touched"
+	done
+}
+
+# One wrong byte in a block is found by the CRC alone, except where two places would explain it (about one block in 250): never wrongly.
+echo "== one wrong byte in each of many blocks: put right"
+hurt 1 40
+rc=0
+rm -rf "$lab/to" "$lab/state"; mkdir "$lab/to"
+"$RESCUE" bacula restore --quiet --no-skeleton --to "$lab/to" --state "$lab/state" --strip "$lab/src" --job "$one" "$lab/vol" >"$lab/out" 2>&1 || rc=$?
+[ $rc = 0 ] || [ $rc = 7 ]
+python3 - "$lab/state/report.json" "$lab/touched" <<'PY'
+import json, sys
+rep = json.load(open(sys.argv[1])); hit = {l for l in open(sys.argv[2])}
+print("repaired: %d, bad places: %d, lost: %d of %d touched" % (rep["repaired_blocks"], rep["bad_areas"], rep["lost"], len(hit)))
+assert rep["repaired_blocks"] > 50 and rep["bad_areas"] <= 5 and rep["lost"] < len(hit) / 4
+PY
+[ $rc = 7 ] || same "$lab/m" "$lab/to"
+rm -r "$lab/vol"; cp -r "$lab/good" "$lab/vol"
+
+echo "== twelve wrong bytes at many places: exactly the files that are touched"
+hurt 12 6
+restore 7 "$one" "$lab/src"
+judge "$lab/touched" "$s1"
+rm -r "$lab/vol"; cp -r "$lab/good" "$lab/vol"
+
+echo "== a volume in the middle is missing"
+second=$(ls "$lab/vol" | sed -n 2p)
+python3 "$top/tests/bacula/vol.py" touched "$lab/vol/$second" $(python3 "$top/tests/bacula/vol.py" blocks "$lab/vol/$second" | cut -d' ' -f1) >"$lab/touched"
+rm "$lab/vol/$second"
+restore 7 "$one" "$lab/src"
+judge "$lab/touched" "$s1"
+rm -r "$lab/vol"; cp -r "$lab/good" "$lab/vol"
+
+echo "== the last volume is cut off"
+last=$(ls "$lab/vol" | tail -n 1)
+size=$(stat -c %s "$lab/vol/$last")
+python3 "$top/tests/bacula/vol.py" touched "$lab/vol/$last" $(python3 "$top/tests/bacula/vol.py" blocks "$lab/vol/$last" |
+	awk -v c=$((size / 2)) '$1 + $2 > c {print $1}') >"$lab/touched"
+truncate -s $((size / 2)) "$lab/vol/$last"
+rm -rf "$lab/to" "$lab/state"; mkdir "$lab/to"; rc=0
+"$RESCUE" bacula restore --quiet --no-skeleton --to "$lab/to" --state "$lab/state" --strip "$lab/src" --bsr "$lab/backup-web.bsr" "$lab/vol" >"$lab/out" 2>&1 || rc=$?
+[ $rc = 7 ]
+judge "$lab/touched" "$s1"

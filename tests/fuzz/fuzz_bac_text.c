@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Bootstrap files, attributes records, ACL texts, one stream record, a File Daemon's configuration: the first byte chooses. */
+#include "bac_engine.h"
+#include "bac_fd.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void bsr(const char *text, size_t n)
+{
+	struct bac_index ix = { 0 };
+	struct bac_plan plan = { 0 };
+	struct err e = ERR_INIT;
+
+	(void)bac_bsr_plan(&ix, text, n, "fuzz", &plan, &e);
+	bac_plan_free(&plan);
+	bac_index_free(&ix);
+}
+
+static void text(int kind, char *s, size_t n)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+	struct err e = ERR_INIT;
+	struct bac_attr a;
+	char name[64];
+
+	switch (kind) {
+	case 'b':
+		bsr(s, n);
+		break;
+	case 'a':
+		(void)bac_attr_parse(s, n, &a);
+		break;
+	case 'l':
+		(void)bac_acl_needs_names(s);
+		(void)bac_acl_parse(s, NULL, &out, name, sizeof(name));
+		break;
+	case 'f':
+		(void)bac_fd_config(s, "/run/x", 'r', &out, &e);
+		break;
+	default:
+		(void)bac_stream_decode(kind == 'g' ? BAC_GZIP : BAC_TAGGED, (uint8_t *)s, n, &out, &e);
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *copy;
+
+	if (size < 1 || size > 65536)
+		return 0;
+	copy = xstrndup((const char *)data + 1, 0);
+	copy = xrealloc(copy, size);
+	memcpy(copy, data + 1, size - 1);
+	copy[size - 1] = '\0';
+	text(data[0], copy, size - 1);
+	free(copy);
+	return 0;
+}
