@@ -325,3 +325,24 @@ int bac_console_backup(const struct bac_console *c, const char *level, struct ba
 	*ret = j;
 	return r;
 }
+
+int bac_console_in_catalog(const struct bac_console *c, uint64_t min_files, struct err *e)
+{
+	const char *dir = step_dir(c->io, e);
+	AUTO_FREE char *path = dir ? fs_join(dir, "job.txt") : NULL;
+	AUTO_FREE char *text = NULL;
+	struct bac_job j = { 0 };
+	char name[128];
+	size_t len;
+	int r = path ? fs_read(path, 4 * KIB, &text, &len, e) : e->code;
+
+	if (r < 0)
+		return r;
+	r = job_state(c, str_starts(text, "job ") ? strtoull(text + 4, NULL, 10) : 0, &j, name, sizeof(name), e);
+	if (r < 0)
+		return r;
+	if ((j.status == 'T' || j.status == 'W') && j.files >= min_files)
+		return 1;
+	err_set(e, -EIO, "the catalog says of job %llu: status %c, %llu files", (unsigned long long)j.id, j.status, (unsigned long long)j.files);
+	return 0;
+}

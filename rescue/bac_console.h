@@ -34,6 +34,8 @@ int bac_console_restore(const struct bac_console *c, struct err *e);
 int bac_console_backup(const struct bac_console *c, const char *level, struct bac_job *ret, struct err *e);
 /* 1 when the step's folder says that its job ended well. */
 int bac_console_holds(struct step_io *io, struct err *e);
+/* Asks the Director about that job again: 1 it is in the catalog, ended well, with at least so many files; 0 with a sentence. */
+int bac_console_in_catalog(const struct bac_console *c, uint64_t min_files, struct err *e);
 int bac_bextract(const char *volumes, const char *bsr, const char *to, struct step_io *io, struct err *e);
 
 
