@@ -153,7 +153,9 @@ static int help_all(void)
 	       "usage: rescue COMMAND [OPTIONS] [ARGUMENTS]\n\ncommands:\n");
 	for (size_t i = 0; cmds[i]; i++)
 		printf("  %-12s %s\n", cmds[i]->name, cmds[i]->summary);
-	printf("  %-12s %s\n", "help", "Explain a command: rescue help run.");
+	printf("  %-12s %s\n\nexit codes:\n", "help", "Explain a command: rescue help run.");
+#define EXIT_CODE_LINE(name, number, text) printf("  %d  %s\n", number, text);
+	EXIT_CODES(EXIT_CODE_LINE)
 	return EXIT_DONE;
 }
 

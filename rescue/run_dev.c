@@ -34,6 +34,8 @@ static int locate(struct run *r, struct run_dev *d, struct err *e)
 
 	if (rc < 0)
 		return rc;
+	if (d->node && !(node && str_eq(d->node, node)))
+		d->ro_set = false;      /* it moved to another node (T58): that one is not protected yet */
 	free(d->node);
 	d->node = node;
 	d->rdev = run_rdev(node);

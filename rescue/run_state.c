@@ -185,9 +185,11 @@ int run_state_begin(struct run *r, struct err *e)
 
 	if (rc != EXIT_DONE)
 		return rc;
-	rc = 0;
-	if (r->o->from && !fresh)
-		rc = take_back(r, e);
+	if (r->o->from && fresh) {
+		err_set(e, -EINVAL, "--from %s: nothing was run with state directory '%s' yet, so there is nothing to take back", r->o->from, r->state);
+		return EXIT_USAGE;
+	}
+	rc = r->o->from ? take_back(r, e) : 0;
 	if (rc == 0)
 		rc = run_record(r, "-", fresh ? J_PLAN : J_RESUME, r->plan->digest, e);
 	fault_point("run.state.recorded");

@@ -8,7 +8,9 @@
  *
  * Each hook is called in a fresh child process (own process group, the run's private mount namespace, standard input /dev/null,
  * standard output and error captured into the step's log), with `self` filled from the plan. Nothing that a hook leaves in memory
- * reaches the next hook: use facts (decided once, small) and marks (progress that is safe).
+ * reaches the next hook: use facts (decided once, small) and marks (progress that is safe). Whatever process a hook leaves behind is killed
+ * when it returns. decide() is called again after a crash: it must keep a fact that is there. A hook that must undo something when it is
+ * cancelled asks step_cancelled() from time to time; one that never asks is ended by SIGTERM at once.
  */
 #ifndef RESCUE_STEP_H
 #define RESCUE_STEP_H
@@ -27,7 +29,7 @@ enum step_resume {
 	STEP_RERUN,             /* begun but not done: run again from the start */
 	STEP_VERIFY_FIRST,      /* ask verify() first; when it holds, the step is done */
 	STEP_FROM_MARK,         /* run again; it continues from step_last_mark() */
-	STEP_ASK,               /* may not be repeated without a person: stop with a sentence */
+	STEP_ASK,               /* may not be repeated without a person: stop with a sentence. A bool option `repeatable: yes` makes it RERUN */
 };
 
 #define STEP_LATER 1            /* preflight: cannot be judged yet; asked again right before run */

@@ -16,6 +16,12 @@ steps:
   - write-file: {id: d, path: $W/out/d, content: "last"}
 E
 
+# --from where nothing was run: not a way to skip what comes before it
+runs 2 --from d
+says "--from d: nothing was run with state directory '$STATE' yet"
+[ ! -e "$W/out" ] || fail "--from ran something"
+again
+
 # --dry-run changes nothing at all
 runs 0 --dry-run
 says "dry run: nothing was changed"
