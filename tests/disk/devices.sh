@@ -16,10 +16,11 @@ says_no_damage() {
 zero() { dd if=/dev/zero of="$1" bs=1 seek="$2" count="$3" conv=notrunc status=none; sync "$1"; }
 
 loop_new btrfs 300M
+u=$(cat /proc/sys/kernel/random/uuid)
 b=$LOOP
-mkfs.btrfs -q -L pool -U 5d6f0a30-0000-4000-8000-000000000001 "$b" 2>/dev/null
+mkfs.btrfs -q -L pool -U "$u" "$b" 2>/dev/null
 says "$b" "loop file $W/btrfs.img"
-says "$b" 'holds      btrfs, label pool, uuid 5d6f0a30-0000-4000-8000-000000000001'
+says "$b" "holds      btrfs, label pool, uuid $u"
 says "$b" "in a plan  {loop: $W/btrfs.img, size: 314572800}"
 says_no_damage "$b"
 before=$(digest "$W/btrfs.img")

@@ -40,62 +40,64 @@ finds_not() { # finds_not DEVICE-MAP SENTENCE; without exec in the plan, which m
 	[ ! -e "$W/node" ] || fail "a step was run"
 }
 
+# labels and UUIDs of this run alone: another run on the same machine must not be what fits
+T=T$$ G=$(cat /proc/sys/kernel/random/uuid)
 loop_new one 64M; one=$LOOP
 loop_new two 64M; two=$LOOP
-mkfs.ext4 -q -F -L TWIN "$one"
-mkfs.ext4 -q -F -L OTHER "$two"
+mkfs.ext4 -q -F -L "$T-TWIN" "$one"
+mkfs.ext4 -q -F -L "$T-OTHER" "$two"
 uuid=$(blkid -p -o value -s UUID "$one")
 
 # exactly one, by each word
 finds "{loop: $W/one.img}" "$one"
 finds "{loop: $W/one.img, size: 64M, type: ext4}" "$one"
-finds "{label: TWIN}" "$one"
+finds "{label: $T-TWIN}" "$one"
 finds "{uuid: $uuid}" "$one"
 finds "{uuid: ${uuid^^}, type: ext4}" "$one"
 
 # none: what is there instead is said
 finds_not "{loop: $W/three.img}" "device 'it' (loop file $W/three.img): nothing in this machine fits; there is: "
 finds_not "{serial: NO-SUCH-SERIAL}" "device 'it' (serial NO-SUCH-SERIAL): nothing in this machine fits; there is: "
-finds_not "{label: TWINN}" "$one (loop file $W/one.img, 64.0 MiB, label TWIN)"
-finds_not "{loop: $W/one.img, partition: 3}" "the disk is there, but nothing on it fits; there is: $one (loop file $W/one.img, 64.0 MiB, label TWIN)"
+finds_not "{label: $T-NONE}" "$one (loop file $W/one.img, 64.0 MiB, label $T-TWIN)"
+finds_not "{loop: $W/one.img, partition: 3}" "the disk is there, but nothing on it fits; there is: $one (loop file $W/one.img, 64.0 MiB, label $T-TWIN)"
 
 # the right one, but not as the plan knows it
 finds_not "{loop: $W/one.img, size: 65M}" "$one has the right identity, but 67108864 bytes where the plan says 68157440: not touched"
-finds_not "{label: TWIN, type: xfs}" "$one has the right identity, but holds ext4 where the plan says xfs: not touched"
+finds_not "{label: $T-TWIN, type: xfs}" "$one has the right identity, but holds ext4 where the plan says xfs: not touched"
 
 # T62: a copy made with dd fits as well as its original; more words decide
 cp "$W/one.img" "$W/copy.img"
 loop_file "$W/copy.img"; copy=$LOOP
 finds_not "{uuid: $uuid}" "both fit: which one is meant?"
 grep -qF "$one" "$W/run.out" && grep -qF "$copy" "$W/run.out" || fail "both must be named"
-finds_not "{label: TWIN}" "both fit"
-finds "{label: TWIN, loop: $W/copy.img}" "$copy"
+finds_not "{label: $T-TWIN}" "both fit"
+finds "{label: $T-TWIN, loop: $W/copy.img}" "$copy"
 loop_end "$copy"
 finds "{uuid: $uuid}" "$one"
 
 # T62: the devices of one btrfs share its UUID and are not two
 loop_new pool1 128M; pool1=$LOOP
 loop_new pool2 128M; pool2=$LOOP
-mkfs.btrfs -q -L POOL "$pool1" "$pool2" 2>/dev/null
+mkfs.btrfs -q -L "$T-POOL" "$pool1" "$pool2" 2>/dev/null
 again
-plan_for "{label: POOL}"
+plan_for "{label: $T-POOL}"
 runs 0
 
 # partitions: by number, by GUID; a cloned disk has each GUID twice (T62)
 loop_new disk 64M; disk=$LOOP
-printf 'label: gpt\nsize=20M,uuid=8a7f64a2-0000-4000-8000-00000000aaaa\nsize=20M,name=second\n' |
+printf 'label: gpt\nsize=20M,uuid=%s\nsize=20M,name=second\n' "$G" |
 	sfdisk -q --no-reread --no-tell-kernel "$disk"
 partx -a "$disk"
 at_end "partx -d $disk 2>/dev/null"
 finds "{loop: $W/disk.img, partition: 2}" "${disk}p2"
-finds "{partuuid: 8A7F64A2-0000-4000-8000-00000000AAAA}" "${disk}p1"
+finds "{partuuid: ${G^^}}" "${disk}p1"
 finds "{loop: $W/disk.img, size: 64M, partition: 1}" "${disk}p1"
 finds_not "{loop: $W/disk.img, partition: 3}" "the disk is there, but nothing on it fits"
 cp "$W/disk.img" "$W/clone.img"
 loop_file "$W/clone.img"; clone=$LOOP
 partx -a "$clone"
 at_end "partx -d $clone 2>/dev/null"
-finds_not "{partuuid: 8a7f64a2-0000-4000-8000-00000000aaaa}" "both fit"
+finds_not "{partuuid: $G}" "both fit"
 partx -d "$clone"
 loop_end "$clone"
 
@@ -131,7 +133,7 @@ plan <<-E
 	name: two names
 	devices:
 	  root: {loop: $W/two.img, access: erase, consent: $W/two.img}
-	  old:  {label: OTHER}
+	  old:  {label: $T-OTHER}
 	steps:
 	  - mkfs: {id: fs, device: "\${root}", type: ext4}
 E
@@ -140,7 +142,7 @@ says "devices 'root' and 'old' are both $two: the plan erases one and wants to k
 equal "$(digest "$two")" "$before" "a device under two names"
 
 # named by what erasing destroys: refused by check already
-erase_plan "{label: OTHER, access: erase}" ext4
+erase_plan "{label: $T-OTHER, access: erase}" ext4
 runs 3
 says "cannot be named by uuid, label or type, which are gone after erasing"
 
