@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The engine of extract beside what a user would run instead, cold caches, sync included: medians and ratios of one run.
+# TREE (a folder to take as source, default /usr), FS ("btrfs ext4 xfs"), RUNS (3), WHERE ("tmpfs disk"), BIG (MiB of the large files).
+. "$(dirname "$0")/../lib.sh"
+need_root
+need rsync bsdtar tar python3
+C=$O/helpers/copytree
+TREE=${TREE:-/usr} RUNS=${RUNS:-3} BIG=${BIG:-1024}
+
+cold() { sync; echo 3 >/proc/sys/vm/drop_caches; }
+now() { date +%s.%N; }
+median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
+
+one() { # TOOL FROM TO: copies
+	case $1 in
+	rescue) mkdir "$3"; mkdir -p "$W/logs"; "$C" "$2" "$3" logs="$W/logs" mark=5 >"$W/last" || return 1 ;;
+	cp) cp -a "$2" "$3" ;;
+	rsync) rsync -aHAX "$2/" "$3/" ;;
+	tar) mkdir "$3"; tar -C "$2" --xattrs --acls -cf - . | tar -C "$3" --xattrs --acls -xpf - ;;
+	bsdtar) mkdir "$3"; bsdtar -C "$2" --format pax -cf - . | bsdtar -C "$3" -xpf - ;;
+	dd) mkdir "$3"; for f in "$2"/*; do dd if="$f" of="$3/${f##*/}" bs=1M status=none; done ;;
+	esac
+}
+measure() { # TOOL FROM TO
+	local i t0
+	for ((i = 0; i < RUNS; i++)); do
+		rm -rf "$3"; cold
+		t0=$(now)
+		one "$1" "$2" "$3" 2>>"$W/errors" || { echo "$1 failed" >&2; tail -n 3 "$W/errors" >&2; }
+		sync -f "${3%/*}"
+		awk -v a="$t0" -v b="$(now)" 'BEGIN {printf "%.2f\n", b - a}'
+	done | median
+}
+table() { # WHAT FROM TO TOOL...: the first tool is ours
+	local what=$1 from=$2 to=$3 t s ours= best=
+	shift 3
+	one cp "$from" "$to" 2>/dev/null; rm -rf "$to"          # whoever comes first would pay for the image's own blocks
+	printf '%-34s' "$what"
+	for t in "$@"; do
+		s=$(measure "$t" "$from" "$to")
+		printf ' %s %s s' "$t" "$s"
+		if [ -z "$ours" ]; then ours=$s; else best=$(printf '%s\n%s\n' "$s" "$best" | grep . | sort -n | head -1); fi
+	done
+	awk -v o="$ours" -v b="$best" 'BEGIN {printf "   ratio %.2f\n", b / o}'
+	rm -rf "$to"
+}
+
+for where in ${WHERE:-tmpfs disk}; do
+	mkdir -p "$W/images"
+	[ $where = disk ] || mount -t tmpfs -o size=90% tmpfs "$W/images"
+	for fs in ${FS:-btrfs ext4 xfs}; do
+		for i in src dst; do
+			truncate -s 12G "$W/images/$i"
+			loop_file "$W/images/$i"
+			case $fs in
+			btrfs) mkfs.btrfs -qf "$LOOP" >/dev/null 2>&1 ;;
+			ext4) mkfs.ext4 -qF "$LOOP" ;;
+			xfs) mkfs.xfs -qf "$LOOP" ;;
+			esac
+			mkdir -p "$W/$i"
+			mount "$LOOP" "$W/$i"
+		done
+		mkdir "$W/src/tree" "$W/src/big"
+		cp -a --one-file-system "$TREE/." "$W/src/tree"
+		for i in 1 2; do head -c $((BIG / 2))M /dev/urandom >"$W/src/big/$i"; done
+		table "$where $fs $(find "$W/src/tree" -type f | wc -l) files" "$W/src/tree" "$W/dst/t" rescue cp rsync tar bsdtar
+		sed 's/^/    /' "$W/last"
+		table "$where $fs large files $BIG MiB" "$W/src/big" "$W/dst/t" rescue cp dd
+		umount "$W/src" "$W/dst"
+		for i in "${LOOPS[@]}"; do losetup -d "$i"; done
+		LOOPS=()
+		rm "$W/images/src" "$W/images/dst"
+	done
+	[ $where = disk ] || umount "$W/images"
+done

@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A disk with unreadable places: image-device copies around them and lists them (T74, T75); extract gets every other byte out of the
+# filesystem that is still mounted from it.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/tree_lib.sh"
+need_root
+need ddrescue mkfs.ext4 python3
+[ -e /dev/fuse ] || { echo "/dev/fuse is missing"; exit 77; }
+
+# bad_loop IMAGE OFF LEN...: $LOOP shows the image with unreadable ranges
+bad_loop() {
+	local i
+	: >"$W/bad"
+	"$O/helpers/badfile" "$1" "$W/bad" "${@:2}" &
+	at_end "umount -l $W/bad 2>/dev/null"
+	for i in $(seq 100); do [ "$(stat -c %s "$W/bad")" = 0 ] || break; sleep 0.1; done
+	loop_file "$W/bad" -r
+}
+
+loop_new disk 64M
+mkfs.ext4 -qF -b 4096 "$LOOP"
+mkdir "$W/m"; mount "$LOOP" "$W/m"
+mkdir "$W/m/d"
+for i in 1 2 3; do head -c 400000 /dev/urandom >"$W/m/d/f$i"; done
+cp -a "$W/m/d" "$W/want"
+umount "$W/m"; loop_end "$LOOP"
+at=$(python3 -c 'import sys; print(open(sys.argv[1], "rb").read().find(open(sys.argv[2], "rb").read()[81920:86016]))' "$W/disk.img" "$W/want/f2")
+[ "$at" -gt 0 ] || fail "the file is not in the image"
+
+bad_loop "$W/disk.img" "$at" 4096
+before=$(digest "$W/disk.img")
+extract_plan "$LOOP" "$W/to"
+run_plan 7
+equal "$(grep -c . "$(report losses.txt)")" 1 "losses"
+grep -q '^partial: /d/f2: bytes 81920-86015: Input/output error$' "$(report losses.txt)" || { cat "$(report losses.txt)"; fail "the unreadable range"; }
+cmp "$W/want/f1" "$W/to/d/f1"
+cmp "$W/want/f3" "$W/to/d/f3"
+cmp -n 81920 "$W/want/f2" "$W/to/d/f2"
+cmp <(tail -c +86017 "$W/want/f2") <(tail -c +86017 "$W/to/d/f2")
+
+cat >"$W/plan.yaml" <<PLAN
+plan: 1
+name: image
+devices:
+  dying: {loop: "$W/bad", access: read}
+steps:
+  - image-device: {id: get, from: "\${dying}", to: "$W/image"}
+PLAN
+run_plan 7
+equal "$(cat "$(report losses.txt)")" "partial: $W/image: bytes $at-$((at + 4095)): could not be read" "what ddrescue could not read"
+cmp -n "$at" "$W/disk.img" "$W/image"
+cmp <(tail -c +$((at + 4097)) "$W/disk.img") <(tail -c +$((at + 4097)) "$W/image")
+equal "$(digest "$W/disk.img")" "$before" "the source"
