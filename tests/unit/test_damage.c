@@ -125,6 +125,11 @@ static void test_btrfs_copies(void **state)
 	btrfs_at(64 * KIB, 2 * GIB);
 	btrfs_at(64 * MIB, 2 * GIB);
 	is("btrfs", NULL, "btrfs: the filesystem has 2.0 GiB (2147483648 bytes), its device only 1.0 GiB (1073741824): the end is cut off");
+	start(GIB);
+	btrfs_at(64 * MIB, GIB);
+	put(dev.pieces[0].data + 0x30, 64 * KIB, 8);            /* belongs somewhere else: a moved image is no copy */
+	put(dev.pieces[0].data, hash_crc32c(0, dev.pieces[0].data + 0x20, 4096 - 0x20), 4);
+	is(NULL, NULL, "");
 	start(MIB);                                             /* too small for a copy: none is missed */
 	btrfs_at(64 * KIB, MIB);
 	is("btrfs", NULL, "");
@@ -145,6 +150,9 @@ static void test_ext_backups(void **state)
 		is(NULL, NULL, words);
 		is("xfs", NULL, "");
 	}
+	start(GIB);
+	ext_at(128 * MIB, 128 * MIB, 2, 1000, 0, 1);            /* a first superblock at that place: of an image inside, no copy */
+	is(NULL, NULL, "");
 	start(GIB);
 	ext_at(1024, 0, 2, 1000, 0, 1);
 	is("ext4", NULL, "");
