@@ -77,7 +77,7 @@ steps:
   - exec: {id: slow, command: [sleep, "60"]}
 E
 start
-wait_for 20 grep -q ' slow begin ' "$STATE/journal"
+wait_for 90 grep -q ' slow begin ' "$STATE/journal"
 runs 6
 says "another run uses it: process $p"
 "$RESCUE" status --state "$STATE" >"$W/run.out"

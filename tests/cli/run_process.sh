@@ -16,7 +16,7 @@ steps:
   - write-file: {id: t, path: $W/t, content: "t"}
 E
 start
-wait_for 20 test -s "$W/pid"
+wait_for 90 test -s "$W/pid"
 kill -TERM $p
 ends 8
 says "s: cancelled"
@@ -36,12 +36,12 @@ steps:
 E
 at_end "rm -f $W.pid $W.pid2"
 start
-wait_for 20 test -s "$W.pid"
+wait_for 90 test -s "$W.pid"
 kill -KILL $p
 wait $p || true
-wait_for 10 gone "$W.pid"
-wait_for 10 gone "$W.pid2"
-wait_for 10 eval '! ps -C sleep -o args= | grep -q "^sleep 301"'
+wait_for 45 gone "$W.pid"
+wait_for 45 gone "$W.pid2"
+wait_for 45 eval '! ps -C sleep -o args= | grep -q "^sleep 301"'
 grep -q " /run/rescue \| $W " /proc/self/mountinfo && fail "a killed runner left a mount behind"
 sed -i 's/setsid.*wait/true/' "$W/plan.yaml"
 runs 0 --accept-changes
@@ -68,7 +68,7 @@ E
 t0=$SECONDS
 runs 1
 says "no progress for"
-[ $((SECONDS - t0)) -lt 60 ] || fail "the stalled step was not stopped in time"
+[ $((SECONDS - t0)) -lt 150 ] || fail "the stalled step was not stopped in time"
 log=$STATE/logs/01-s.log
 grep -q "thread" "$log" && grep -q "status: Name:.*sleep" "$log" && grep -q "wchan: " "$log" || { cat "$log"; fail "the log does not say what the threads did"; }
 
@@ -112,7 +112,7 @@ steps:
   - write-file: {id: t, path: $W/after, content: "t"}
 E
 start
-wait_for 20 test -s "$W/pid4"
+wait_for 90 test -s "$W/pid4"
 kill -STOP $p
 touch "$W/go"
 sleep 2
@@ -131,7 +131,7 @@ steps:
   - exec: {id: s, command: ["yes"]}
 E
 start
-wait_for 60 grep -q "the log is full" "$log"
+wait_for 180 grep -q "the log is full" "$log"
 kill -TERM $p
 ends 8
 [ "$(stat -c %s "$log")" -le $((65 << 20)) ] || fail "the log grew over its limit"

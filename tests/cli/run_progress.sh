@@ -28,14 +28,14 @@ E
 
 # at a terminal: the line is rewritten in place, and Ctrl-C stops with exit code 8
 again
-sed -i 's/"5"/"60"/' "$W/plan.yaml"
+sed -i 's/"5"/"120"/' "$W/plan.yaml"
 python3 - "$RESCUE" run "$W/plan.yaml" --state "$STATE" --volatile-state >"$W/run.out" 2>&1 <<'E' || { cat "$W/run.out"; fail "the run at a terminal"; }
 import os, pty, re, select, sys, time
 os.environ["TERM"] = "xterm"
 pid, fd = pty.fork()
 if pid == 0:
     os.execv(sys.argv[1], sys.argv[1:])
-out, end, sent = b"", time.time() + 50, False
+out, end, sent = b"", time.time() + 110, False
 while time.time() < end:
     if select.select([fd], [], [], 0.2)[0]:
         try:

@@ -35,7 +35,7 @@ steps:
   - write-file: {id: g, path: $W/t/second, content: "after the resume"}
 E
 start
-wait_for 30 test -s "$W/mkfs.pid"
+wait_for 90 test -s "$W/mkfs.pid"
 kill -TERM $p
 ends 8
 says "[1/5] fs: cancelled"

@@ -49,7 +49,7 @@ word, cmd = sys.argv[1], sys.argv[2:]
 pid, fd = pty.fork()
 if pid == 0:
     os.execv(cmd[0], cmd)
-out, end, typed = b"", time.time() + 60, False
+out, end, typed = b"", time.time() + 120, False
 while time.time() < end:
     if select.select([fd], [], [], 0.2)[0]:
         try:
@@ -65,7 +65,7 @@ while time.time() < end:
             os.write(fd, b"\x03")
         elif word != "-":
             os.write(fd, word.encode() + b"\n")
-    if word == "-" and typed and time.time() > end - 57:
+    if word == "-" and typed and time.time() > end - 117:
         os.kill(pid, 15)
         word = "--"
 sys.stdout.buffer.write(out)

@@ -32,7 +32,7 @@ steps:
       repeatable: yes
 E
 start
-wait_for 30 test -s "$W/mounts"
+wait_for 90 test -s "$W/mounts"
 kill -KILL $p
 wait $p || true
 equal "$(cat "$W/ro")" 1 "read-only flag of the source during the run"
