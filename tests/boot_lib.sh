@@ -8,7 +8,7 @@ BOOT_STALE=deadbeef-0000-4000-8000-00000000dead
 BOOT_ESP_ID=CAFEB007
 BOOT_MARK=BOOTED-BY-ITSELF
 # what the console shows when a machine has given up
-BOOT_GAVE_UP='grub> |Kernel panic|\(initramfs\)|EMERGENCY|Shell>|No bootable|Not bootable|Press any key to continue|BdsDxe: failed to load|end Kernel|No such device|Give root password'
+BOOT_GAVE_UP='grub> |Kernel panic|\(initramfs\)|EMERGENCY|Shell>|No bootable|Not bootable|BdsDxe: failed to load|need to load the kernel first|end Kernel|premature end of file|invalid magic'
 
 # boot_system DIR: the tree of the system, made once
 boot_system() {
@@ -94,6 +94,7 @@ boot_open() {
 	mkdir -p "$BOOT_ROOT" "$B/top"
 	BOOT_LOOP=$(losetup --find --show "$BOOT_DISK")
 	blockdev --setrw "$BOOT_LOOP"   # an earlier user of the loop device may have left it read-only
+	partx -d "$BOOT_LOOP" 2>/dev/null || true
 	partx -a "$BOOT_LOOP" 2>/dev/null || partx -u "$BOOT_LOOP" 2>/dev/null || true
 	for _ in $(seq 100); do [ -b "${BOOT_LOOP}p3" ] && break; sleep 0.1; done
 	blockdev --setrw "${BOOT_LOOP}p3"

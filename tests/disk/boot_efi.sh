@@ -9,6 +9,7 @@ need sfdisk partx mkfs.ext4 losetup
 esp() {
 	loop_new "$1" 64M
 	printf 'label: gpt\nstart=2048, size=65536, type=U, uuid=%s\n' "$2" | sfdisk -q --no-reread "$LOOP" >/dev/null 2>&1
+	partx -d "$LOOP" 2>/dev/null || true  # left over from an earlier user of the device
 	partx -a "$LOOP" 2>/dev/null || partx -u "$LOOP"
 	PART=${LOOP}p1
 	at_end "umount '$W/$1' 2>/dev/null; partx -d '$LOOP' 2>/dev/null"
@@ -25,6 +26,7 @@ mkdir "$W/vars"
 esp one $A
 one_loop=$LOOP one_part=$PART
 esp two $B
+two_part=$PART
 
 # blank NVRAM: entries from what the ESPs hold (T39)
 "$RESCUE" efi repair --esp "$W/one" --no-removable >"$W/out"
@@ -46,14 +48,16 @@ rm "$W"/vars/Boot0002-*
 
 # a second repair changes nothing, neither variables nor files (T27)
 before=$(cd "$W" && find vars one two -type f -exec sha256sum {} + | sort)
-"$RESCUE" efi repair --esp "$W/one" --no-removable | grep -q 'nothing had to be changed' || fail "the second repair did something"
+"$RESCUE" efi repair --esp "$W/one" --no-removable >"$W/out"
+grep -q 'nothing had to be changed' "$W/out" || fail "the second repair did something"
 "$RESCUE" efi repair --esp "$W/two" --no-removable >/dev/null
 equal "$(cd "$W" && find vars one two -type f -exec sha256sum {} + | sort)" "$before" "after a second repair"
 
 # saved, lost, restored byte for byte; a damaged copy is refused
 "$RESCUE" efi save "$W/saved" >/dev/null
 rm "$W"/vars/*
-"$RESCUE" efi restore "$W/saved" | grep -q '^3 variables written' || fail "restore"
+"$RESCUE" efi restore "$W/saved" >"$W/out"
+grep -q '^3 variables written' "$W/out" || fail "restore"
 equal "$(cd "$W" && find vars one two -type f -exec sha256sum {} + | sort)" "$before" "after restore"
 head -c 100 "$W/saved" >"$W/short"
 refuses 1 "the last line ('end ...') is missing: the file was cut off" "$RESCUE" efi restore "$W/short"
@@ -69,7 +73,8 @@ mount "$one_part" "$W/one"
 "$RESCUE" efi repair --esp "$W/one" --no-removable >"$W/out"
 grep -qF "Boot0000 'one': corrected" "$W/out" || fail "stale PARTUUID: $(cat "$W/out")"
 equal "$("$RESCUE" efi list | grep -c "HD(")" 2 "entries after a new PARTUUID"
-"$RESCUE" efi list | grep -qF "HD(1,GPT,cccccccc-3333-4333-8333-333333333333" || fail "the new GUID is not in the entry"
+"$RESCUE" efi list >"$W/list"
+grep -qF "HD(1,GPT,cccccccc-3333-4333-8333-333333333333" "$W/list" || fail "the new GUID is not in the entry"
 
 # the removable path is made unless it is there (T26)
 "$RESCUE" efi repair --esp "$W/one" >/dev/null
@@ -96,6 +101,21 @@ head -c 200000 /dev/urandom >"$W/loader" && mkdir -p "$W/small"
 mount -t tmpfs -o size=256k tmpfs "$W/small"
 mkdir -p "$W/small/EFI/x" && cp "$W/loader" "$W/small/EFI/x/grubx64.efi"
 refuses 1 "the ESP is full: no room for" "$RESCUE" efi repair --esp "$W/small"
+
+# the step: one entry for each member that carries the ESP (T30), facts, verify; degraded when the firmware refuses; required means required
+S=$O/helpers/steprun
+rm -f "$W"/vars/*
+printf '\7\0\0\0\5\0' >"$W/vars/BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c"      # names an entry that does not exist (T34)
+both="devices=\${${one_part#/dev/}}|\${${two_part#/dev/}}"
+"$S" efi-entry "$W/step" esp="$W/one" "$both" label="R1 'x'" >"$W/out" || { cat "$W/out"; fail "efi-entry"; }
+equal "$("$RESCUE" efi list | cut -c1-21 | tr '\n' ';')" "> Boot0001* R1 'x'  H;  Boot0000* R1 'x'  H;  Boot0005  (the orde;" "one entry a member, first; a dangling number stays"
+before=$(sha256sum "$W"/vars/*)
+"$S" efi-entry "$W/step" esp="$W/one" "$both" label="R1 'x'" >"$W/out"
+equal "$(sha256sum "$W"/vars/*)" "$before" "variables after the step ran again"
+mount -t tmpfs -o size=64k,nr_inodes=1 tmpfs "$W/vars"
+"$S" efi-entry "$W/step" esp="$W/one" "$both" >"$W/out" || { cat "$W/out"; fail "efi-entry with a full NVRAM"; }
+refuses 1 "the firmware has no room" "$S" efi-entry "$W/step" esp="$W/one" "$both" required=yes
+umount "$W/vars"
 
 # nothing to start, no ESP, wrong words
 mkdir "$W/empty"

@@ -13,6 +13,7 @@ S=$O/helpers/steprun
 loop_new disk 1500M
 disk=$LOOP
 printf 'label: gpt\nstart=2048, size=4096, type=21686148-6449-6E6F-744E-656564454649\ntype=L\n' | sfdisk -q --no-reread "$disk" >/dev/null 2>&1
+partx -d "$disk" 2>/dev/null || true    # left over from an earlier user of the device
 partx -a "$disk" 2>/dev/null || partx -u "$disk"
 at_end "partx -d '$disk' 2>/dev/null"
 for _ in $(seq 100); do [ -b "${disk}p2" ] && break; sleep 0.1; done
@@ -97,6 +98,7 @@ mv "$W/kernels"/* "$T/boot/"
 # T51: GPT without room for GRUB. T52: a filesystem on the whole disk
 loop_new plain 64M
 printf 'label: gpt\ntype=L\n' | sfdisk -q --no-reread "$LOOP" >/dev/null 2>&1
+partx -d "$LOOP" 2>/dev/null || true
 partx -a "$LOOP" 2>/dev/null || partx -u "$LOOP"
 at_end "partx -d '$LOOP' 2>/dev/null"
 sleep 0.5
