@@ -237,7 +237,7 @@ boot_predict() {
 
 # boot_happens FIRMWARE [SECONDS]: yes or no, by starting the disk (vm/lib.sh)
 boot_happens() {
-	local end=$((SECONDS + ${2:-240})) yes=no
+	local end=$((SECONDS + ${2:-500})) yes=no
 	vm_new 768
 	vm_firmware "$1" "${BOOT_VARS:-$B/vars.$VM_COUNT.fd}"
 	vm_disk "$BOOT_DISK" virtio

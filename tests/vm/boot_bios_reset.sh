@@ -28,7 +28,7 @@ medium() {
 	vm_firmware uefi "$BOOT_VARS"
 	vm_disk "$BOOT_DISK" virtio
 	vm_direct "$VM_KERNEL" "$B/medium.cpio" quiet
-	vm_run "$1" 180
+	vm_run "$1" 500
 }
 
 [ "$predicted" = no ] || vm_fail "boot-check said that it starts"
