@@ -13,12 +13,15 @@ struct text {
 static char *op_read(void *arg, const char *dev, const char *path, size_t *n)
 {
 	const struct text *t = arg;
+	char *copy;
 
 	(void)dev;
 	if (!strstr(path, "self"))
 		return NULL;
+	copy = xcalloc(1, t->n + 1);
+	memcpy(copy, t->s, t->n);
 	*n = t->n;
-	return xstrndup(t->s, t->n);
+	return copy;
 }
 
 static int op_kind(void *arg, const char *dev, const char *path)

@@ -116,6 +116,7 @@ static void test_an_empty_esp_and_none(void **state)
 /* T26: the removable path is made where there is none, with what shim needs, and a CSV for shim's fallback. */
 static void test_the_removable_path_is_made(void **state)
 {
+	AUTO_FREE char *csv = NULL;
 	bool changed = false;
 
 	(void)state;
@@ -127,7 +128,8 @@ static void test_the_removable_path_is_made(void **state)
 	assert_content("\\EFI\\BOOT\\BOOTX64.EFI", "shim");
 	assert_content("\\EFI\\BOOT\\grubx64.efi", "grub");
 	assert_content("\\EFI\\BOOT\\mmx64.efi", "mok");
-	assert_non_null(esp_find(dir, "\\EFI\\debian\\BOOTX64.CSV"));
+	csv = esp_find(dir, "\\EFI\\debian\\BOOTX64.CSV");
+	assert_non_null(csv);
 	changed = false;
 	assert_int_equal(esp_removable(dir, "x64", "\\EFI\\debian\\shimx64.efi", "debian", true, &changed, &e), 0);
 	assert_false(changed);
