@@ -51,6 +51,7 @@ void grubcfg_free(struct grubcfg *g)
 
 void grubcfg_set(struct grubcfg *g, const char *name, const char *value)
 {
+	g->steps += (unsigned int)(g->n_vars / 32);
 	if (strlen(value) > VALUE_MAX || strlen(name) > 256)
 		return;
 	for (size_t i = 0; i < g->n_vars; i++)
@@ -143,6 +144,7 @@ static void expand(struct parse *ps, struct word *w, struct strv *out, bool quot
 	}
 	if (!ps->skip)
 		value_of(ps, name, (size_t)(e - name), &v);
+	ps->g->steps += (unsigned int)(v.len / 256);    /* a value that doubles in a loop has an end too */
 	if (w->text.len + v.len > VALUE_MAX)
 		return;
 	for (size_t i = 0; i < v.len; i++) {
@@ -316,6 +318,7 @@ static void run_while(struct parse *ps, bool until)
 
 	for (;;) {
 		ps->p = from;
+		ps->g->steps++;                         /* an empty loop has an end too */
 		(void)run_list(ps);                     /* up to do */
 		bool go = !ps->skip && (ps->g->status == 0) != until && ps->g->steps < STEPS_MAX && !ps->g->stop;
 
@@ -341,6 +344,7 @@ static void run_for(struct parse *ps)
 	for (size_t i = 2; !outer && i < w.n && ps->g->steps < STEPS_MAX; i++) {
 		grubcfg_set(ps->g, w.v[0], w.v[i]);
 		ps->p = from;
+		ps->g->steps++;
 		(void)run_list(ps);
 	}
 	ps->p = from;
@@ -432,6 +436,7 @@ static enum stop_word run_list(struct parse *ps)
 	while (stop == W_END && ps->p < ps->end && ps->g->steps < STEPS_MAX && !ps->g->stop) {
 		CLEANUP(strv_free) struct strv w = STRV_INIT;
 		bool quoted = false;
+		const char *from = ps->p;
 
 		skip_separators(ps);
 		if (ps->p >= ps->end)
@@ -446,6 +451,8 @@ static enum stop_word run_list(struct parse *ps)
 			stop = reserved(ps, w.v[0]);
 		else
 			run_simple(ps, &w);
+		if (ps->p > from)
+			ps->g->steps += (unsigned int)((ps->p - from) / 128);
 	}
 	ps->g->depth--;
 	return stop;

@@ -120,7 +120,8 @@ static int cmd_load_env(struct grubcfg *g, const struct strv *w)
 	if (!text)
 		return 1;
 	strv_split(&lines, text, "\n");
-	for (size_t i = 0; i < lines.n; i++) {
+	g->steps += (unsigned int)lines.n;
+	for (size_t i = 0; i < lines.n && g->steps < STEPS_MAX; i++) {
 		char *eq = strchr(lines.v[i], '=');
 
 		if (lines.v[i][0] == '#' || !eq)

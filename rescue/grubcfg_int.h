@@ -5,7 +5,7 @@
 
 #include "grubcfg.h"
 
-#define STEPS_MAX 200000        /* commands */
+#define STEPS_MAX 20000         /* commands; long values count as more */
 #define WORDS_MAX 4096          /* words of one command */
 #define DEPTH_MAX 24            /* blocks in blocks, files in files */
 #define VALUE_MAX 65536

@@ -100,10 +100,11 @@ static void test_words_variables_and_flow(void **state)
 /* Endless and senseless scripts end. */
 static void test_every_script_ends(void **state)
 {
-	static const struct file loop[] = { { "hd0,gpt2", "/l", "source /l\nsource /l" }, { NULL, NULL, NULL } };
+	static const struct file loop[] = { { "hd0,gpt2", "/l", "source /l\nsource /l" },
+					     { "hd0,gpt2", "/deep", "source /deep; while true; do true; done" }, { NULL, NULL, NULL } };
 	static const char *const bad[] = {
 		"while true; do set a=$a; done", "function f { f; f; }\nf", "source /l", "if if if if", "'", "\"${", "menuentry x {", "for", "{{{{{{", "$$$$", "\\",
-		"until false; do true; done; while true; do while true; do true; done; done",
+		"source /deep", "until false; do true; done; while true; do while true; do true; done; done",
 	};
 
 	(void)state;
