@@ -8,6 +8,46 @@
 
 #define PART_MAX 2048           /* bytes of a path that are resolved in one call */
 
+/* One component; a link in its place is -ELOOP. */
+static int open_component(int dir, const char *name, int flags)
+{
+	struct stat st;
+	int fd;
+
+	if (str_eq(name, ".."))
+		return -EXDEV;
+	fd = openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode)) {
+		close(fd);
+		return -ELOOP;
+	}
+	if (fd < 0 && errno == ENOTDIR && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+		return -ELOOP;
+	return fd < 0 ? -errno : fd;
+}
+
+/* The same without openat2(2) (kernels before 5.6, valgrind): component by component. */
+static int walk(int dir, const char *path, int flags)
+{
+	AUTO_FREE char *copy = xstrdup(path);
+	int fd = openat(dir, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
+	char *save = NULL, *name = strtok_r(copy, "/", &save);
+
+	if (!name)
+		name = copy + strlen(copy);
+	while (fd >= 0 && name) {
+		char *after = strtok_r(NULL, "/", &save);
+
+		next = open_component(fd, *name ? name : ".", after ? O_PATH | O_DIRECTORY : flags);
+		close(fd);
+		if (next < 0)
+			return next;
+		fd = next;
+		name = after;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 static int open_one(int dir, const char *path, int flags)
 {
 	struct open_how how = { .flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC | O_NOFOLLOW),
@@ -17,6 +57,8 @@ static int open_one(int dir, const char *path, int flags)
 	do {
 		fd = syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof(how));
 	} while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	if (fd < 0 && errno == ENOSYS)
+		return walk(dir, path, flags);
 	return fd < 0 ? -errno : (int)fd;
 }
 

@@ -74,8 +74,19 @@ static void task_done(struct copy *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
+static void set_current(struct copy_worker *w, const struct copy_dir *d)
+{
+	CLEANUP(str_free) struct str path = STR_INIT;
+
+	copy_dir_path(d, NULL, &path);
+	pthread_mutex_lock(&w->lock);
+	snprintf(w->current, sizeof(w->current), "%s", str_cstr(&path));
+	pthread_mutex_unlock(&w->lock);
+}
+
 static void do_files(struct copy_worker *w, struct copy_task *t)
 {
+	set_current(w, t->dir);
 	for (size_t i = 0; i < t->batch->n && !copy_stopped(w->c); i++)
 		copy_entry(w, t->dir, &t->batch->ent[i]);
 	free(t->batch);
@@ -124,6 +135,7 @@ static void sum_up(struct copy *c, struct copy_result *ret, char current[256])
 
 		pthread_mutex_lock(&w->lock);
 		add(ret, &w->res);
+		ret->bytes += __atomic_load_n(&w->written, __ATOMIC_RELAXED);
 		if (current && *w->current)
 			memcpy(current, w->current, 256);
 		pthread_mutex_unlock(&w->lock);
@@ -137,8 +149,9 @@ static void tell(struct copy *c)
 
 	sum_up(c, &now, current);
 	pthread_mutex_lock(&c->call_lock);
-	if (c->o->progress)
+	if (c->o->progress && memcmp(&now, &c->told, sizeof(now)) != 0)         /* silence is how a stall is found */
 		c->o->progress(c->o->arg, &now, *current ? current : NULL);
+	c->told = now;
 	if (c->o->cancelled && c->o->cancelled(c->o->arg) && !copy_stopped(c))
 		copy_fatal(c, -ECANCELED, "copy");
 	pthread_mutex_unlock(&c->call_lock);

@@ -65,8 +65,8 @@ static int big_content(struct copy_worker *w, int fd, uint64_t size, struct err 
 			hash_add(w->hash, w->buf, want);
 		r = arc_out_data(w->c->o->archive, w->buf, want, e);
 		at += want;
+		__atomic_fetch_add(&w->written, want, __ATOMIC_RELAXED);
 	}
-	w->written += at;
 	return r;
 }
 
@@ -81,7 +81,7 @@ static int small_content(struct copy_worker *w, int fd, uint64_t size)
 	}
 	if (w->hash)
 		hash_add(w->hash, w->buf, (size_t)size);
-	w->written += size;
+	__atomic_fetch_add(&w->written, size, __ATOMIC_RELAXED);
 	return 0;
 }
 

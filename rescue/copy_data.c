@@ -12,7 +12,7 @@ void copy_data_begin(struct copy_worker *w)
 {
 	w->n_bad = 0;
 	w->bad_errno = 0;
-	w->written = 0;
+	__atomic_store_n(&w->written, 0, __ATOMIC_RELAXED);
 	w->holes = 0;
 }
 
@@ -91,7 +91,7 @@ static int write_at(struct copy_worker *w, int dst, const char *buf, size_t n, u
 		buf += done;
 		n -= (size_t)done;
 		off += (uint64_t)done;
-		w->written += (uint64_t)done;
+		__atomic_fetch_add(&w->written, (uint64_t)done, __ATOMIC_RELAXED);
 	}
 	return 0;
 }

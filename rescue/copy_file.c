@@ -52,6 +52,7 @@ static void count(struct copy_worker *w, const char *word)
 {
 	w->res.files++;
 	w->res.bytes += w->written;
+	__atomic_store_n(&w->written, 0, __ATOMIC_RELAXED);
 	w->res.good += str_eq(word, "good");
 	w->res.unproven += str_eq(word, "unproven");
 	w->res.partial += str_eq(word, "partial");

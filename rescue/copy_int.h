@@ -95,6 +95,7 @@ struct copy {
 	struct loss losses;
 	/* marks */
 	pthread_mutex_t call_lock;      /* one callback at a time */
+	struct copy_result told;        /* what progress was called with last */
 	int64_t trust_ns;               /* files of the destination changed before this are safe; INT64_MIN: none */
 	bool clock_ok;
 	/* facts */

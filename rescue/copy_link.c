@@ -113,11 +113,12 @@ static int give_name(struct copy *c, int dst, const char *name, const char *key)
 	return 0;
 }
 
+/* Not in a resumed run: names of an earlier run count too, although they have not been seen yet in this one. */
 static void forget_when_complete(struct copy *c, const char *key, const struct statx *st)
 {
 	struct stat have;
 
-	if (fstatat(c->nursery, key, &have, AT_SYMLINK_NOFOLLOW) == 0 && have.st_nlink > st->stx_nlink)
+	if (c->trust_ns == INT64_MIN && fstatat(c->nursery, key, &have, AT_SYMLINK_NOFOLLOW) == 0 && have.st_nlink > st->stx_nlink)
 		(void)unlinkat(c->nursery, key, 0);
 }
 

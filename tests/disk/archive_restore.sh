@@ -56,6 +56,13 @@ PLAN
 run_plan 0
 equal "$(digest "$W/src/t/big")" "$(digest "$W/dst/to/big")" "a file from a device"
 
+# from standard input
+fresh
+restore_plan - "$W/dst/to"
+mkdir "$W/state"
+"$RESCUE" run "$W/plan.yaml" --state "$W/state" <"$W/g.tar" >"$W/run.log" 2>&1 || { cat "$W/run.log"; fail "from standard input"; }
+same_tree "$W/src/t" "$W/dst/to"
+
 # killed at entries and marks, resumed twice: the same tree
 for fault in unpack.entry:1 unpack.entry:17 unpack.entry:400 unpack.mark.before-sync:1 unpack.mark.synced:1 step.mark.after:1; do
 	fresh
