@@ -4,10 +4,13 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 #include "blk.h"
 #include "child.h"
@@ -256,6 +259,7 @@ int chroot_begin(struct chroot *c, const char *root, struct err *e)
 	c->root = realpath(root, NULL);
 	if (!c->root)
 		return err_errno(e, "root '%s'", root);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(e, "own mount namespace");
 	return bind_all(c, e);
@@ -270,12 +274,38 @@ void chroot_end(struct chroot *c)
 	*c = (struct chroot)CHROOT_INIT;
 }
 
+/*
+ * What a command left behind (a daemon that a package script started, the children of one that was stopped) became our child. It would keep
+ * the target mounted for ever.
+ */
+static void end_leftovers(void)
+{
+	AUTO_FREE char *path = xasprintf("/proc/self/task/%d/children", (int)gettid());
+
+	for (int round = 0; round < 50; round++) {
+		AUTO_FREE char *text = NULL;
+		CLEANUP(strv_free) struct strv pids = STRV_INIT;
+		size_t n;
+
+		if (fs_read(path, MIB, &text, &n, NULL) < 0)
+			return;
+		strv_split(&pids, text, " \n");
+		if (!pids.n)
+			return;
+		for (size_t i = 0; i < pids.n; i++)
+			if (kill((pid_t)atoi(pids.v[i]), SIGKILL) == 0)
+				(void)waitpid((pid_t)atoi(pids.v[i]), NULL, 0);
+	}
+}
+
 int chroot_run(struct chroot *c, const char *const *argv, uint64_t timeout_s, struct str *out, struct err *e)
 {
 	static const char *const env[] = { "DEBIAN_FRONTEND=noninteractive", "HOME=/root", "TERM=dumb", NULL };
 	struct child child = { .argv = argv, .root = c->root, .env = env, .timeout_s = timeout_s, .out = out };
+	int r = child_run(&child, e);
 
-	return child_run(&child, e);
+	end_leftovers();
+	return r;
 }
 
 int chroot_runl(struct chroot *c, uint64_t timeout_s, struct err *e, const char *prog, ...)

@@ -28,6 +28,7 @@ mount -o subvol=@ "${disk}p2" "$T"
 cp -a --reflink=auto "$DEBIAN/." "$T/"
 mkdir -p "$T/home"
 mount -o subvol=@home "${disk}p2" "$T/home"
+at_end "umount '$T/home' '$T'"
 UUID=$(blkid -p -s UUID -o value "${disk}p2")
 OLD=0ddba11e-1111-4111-8111-111111111111
 
@@ -67,7 +68,10 @@ rm -r "$T/boot/loader" "$T/boot/efi/EFI" "$T/etc/leads-outside"
 	{ cat "$W/out"; fail "chroot"; }
 equal "$(cat "$T/root/cmdline")" "root=UUID=$UUID ro rootflags=subvol=@ quiet" "command line inside (T41)"
 [ ! -d "$T/proc/self" ] || fail "/proc is still mounted in the target"
-refuses 1 "stopped after 2 s" "$S" chroot "$W/step2" root="$T" "commands=sleep 600" limit=2s
+nap=$((100000 + $$))      # nobody else's sleep
+refuses 1 "stopped after 2 s" "$S" chroot "$W/step2" root="$T" "commands=sleep $nap & sleep $nap" limit=2s
+"$S" chroot "$W/step3" root="$T" "commands=(sleep $nap >/dev/null 2>&1 &)" >/dev/null || fail "chroot with a leftover"
+! pgrep -x -f "sleep $nap" >"$W/out" || fail "what a command left behind still runs and holds the target: $(cat "$W/out")"
 refuses 1 "'exit 3': /bin/sh: exit code 3" "$S" chroot "$W/step2" root="$T" "commands=exit 3"
 cp "$T/bin/dash" "$W/dash" && printf '\267' | dd of="$T/bin/dash" bs=1 seek=18 conv=notrunc status=none      # aarch64
 refuses 1 "the target is aarch64, this machine is $(uname -m): its programs cannot run here" "$S" chroot "$W/step2" root="$T" "commands=true"
