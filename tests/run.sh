@@ -123,13 +123,14 @@ valgrind_unit() {
 	drain
 }
 
+# `make check` starts every time from the same seed and the kept corpus, so that it finds what it found before; `make fuzz` explores
 fuzzing() {
 	local p n
 	for p in "$O"/clang-fuzz/fuzz/fuzz_*; do
 		[[ -x $p && $p != *.d ]] || continue
 		n=$(basename "$p"); n=${n#fuzz_}
 		mkdir -p "$O/corpus/$n"
-		par "fuzz:$n" $((${FUZZ_SECONDS:-8} + 120)) env -C "$O/corpus/$n" ASAN_OPTIONS=detect_leaks=1 "$p" -max_total_time="${FUZZ_SECONDS:-8}" \
+		par "fuzz:$n" $((${FUZZ_SECONDS:-8} + 120)) env -C "$O/corpus/$n" ASAN_OPTIONS=detect_leaks=1 "$p" -max_total_time="${FUZZ_SECONDS:-8}" -seed="${FUZZ_SEED:-1}" \
 			-timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 -artifact_prefix="$O/corpus/crash-$n-" \
 			"$O/corpus/$n" "$TOP/tests/fuzz/corpus/$n"
 	done
