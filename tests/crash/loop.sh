@@ -3,7 +3,7 @@
 # Kills a run at every passage of every fault point, and the resume again, then compares what is there with an undisturbed run.
 #   default: single kills for LOOP_SECONDS (90), then pairs (killed, resumed, killed again, resumed) for half as long; a fixed order that
 #            is spread over all passages
-#   FULL=1:  every passage and every pair
+#   FULL=1:  every passage once, and every pair of named points
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../runner_lib.sh"
 need_root
@@ -118,7 +118,8 @@ for ((i = 0; i < total; i++)); do
 done
 echo "killed at $single of $total passages, each resumed, all equal"
 if [ -n "${FULL:-}" ]; then
-	for a in "${points[@]}"; do for b in "${points[@]}"; do pair "$a" "$b"; done; done
+	mapfile -t firsts < <(sort -u "$W/trace" | sed 's/$/:1/')
+	for a in "${firsts[@]}"; do for b in "${firsts[@]}"; do pair "$a" "$b"; done; done
 else
 	end=$((SECONDS + limit / 2))
 	for ((i = 0; SECONDS < end; i++)); do pair "${points[i * stride % total]}" "${points[(i * 53 + 11) % total]}"; done
