@@ -20,7 +20,7 @@ static const struct opt opts[] = {
 	{ "from", OPT_PATH, F(from), .flags = OPT_REQUIRED, .access = ACCESS_READ,
 	  .help = "The folder where the damaged filesystem is mounted, read-only. The job's FileSet must name it." },
 	{ "console-config", OPT_PATH, F(console_config), .flags = OPT_REQUIRED, .access = ACCESS_READ,
-	  .help = "bconsole.conf, also one of a restricted console." },
+	  .help = "The file bconsole.conf, also one of a restricted console." },
 	{ "fd-config", OPT_PATH, F(fd_config), .access = ACCESS_READ,
 	  .help = "bacula-fd.conf. The File Daemon is started here for the time of the job, its working folder on tmpfs, unable to restore." },
 	{ "client", OPT_STR, F(client), .flags = OPT_REQUIRED, .min = 1, .max = 127, .help = "The client in the Director that this daemon is." },
