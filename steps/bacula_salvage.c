@@ -22,7 +22,7 @@ static const struct opt opts[] = {
 	{ "console-config", OPT_PATH, F(console_config), .flags = OPT_REQUIRED, .access = ACCESS_READ,
 	  .help = "The file bconsole.conf, also one of a restricted console." },
 	{ "fd-config", OPT_PATH, F(fd_config), .access = ACCESS_READ,
-	  .help = "bacula-fd.conf. The File Daemon is started here for the time of the job, its working folder on tmpfs, unable to restore." },
+	  .help = "The file bacula-fd.conf. The File Daemon is started here for the time of the job, its working folder on tmpfs, unable to restore." },
 	{ "client", OPT_STR, F(client), .flags = OPT_REQUIRED, .min = 1, .max = 127, .help = "The client in the Director that this daemon is." },
 	{ "job", OPT_STR, F(job), .flags = OPT_REQUIRED, .min = 1, .max = 127,
 	  .help = "A Backup job of its own in the Director, with its own FileSet and best its own Pool: nothing of the real backups is replaced." },
