@@ -3,11 +3,15 @@
  * The keeper outlives a killed runner for a moment: it ends every process that is left in the run's mount namespace (whatever its parent,
  * group or session), and with the last of them the mounts. Until then it holds the journal's lock, so that the next run does not start
  * among the ruins of this one. It stands outside the namespace and does nothing else.
+ *
+ * It holds the namespace by a descriptor: its number alone would not do, the kernel gives the number of a namespace that has gone to the
+ * next one at once, and strangers would be killed.
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -21,15 +25,21 @@ struct where {
 	ino_t ino;
 };
 
-static bool namespace_of(const char *pid, struct where *ret)
+static bool where_is(int fd, struct where *ret)
 {
-	AUTO_FREE char *path = xasprintf("/proc/%s/ns/mnt", pid);
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return false;
 	*ret = (struct where){ st.st_dev, st.st_ino };
 	return true;
+}
+
+static int namespace_of(const char *pid)
+{
+	AUTO_FREE char *path = xasprintf("/proc/%s/ns/mnt", pid);
+
+	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 /* Until it is gone for good, its mounts with it: the pidfd says so only after that. */
@@ -50,14 +60,16 @@ static size_t kill_round(const struct where *ns)
 	size_t n = 0;
 
 	for (struct dirent *de = d ? readdir(d) : NULL; de; de = readdir(d)) {
-		struct where w;
 		pid_t pid = (pid_t)strtol(de->d_name, NULL, 10);
-		AUTO_CLOSE int pidfd = -1;
+		AUTO_CLOSE int fd = pid > 1 ? namespace_of(de->d_name) : -1, pidfd = -1;
+		struct where w;
 
-		if (pid <= 1 || !namespace_of(de->d_name, &w) || w.dev != ns->dev || w.ino != ns->ino)
+		if (!where_is(fd, &w) || w.dev != ns->dev || w.ino != ns->ino)
 			continue;
 		pidfd = (int)syscall(SYS_pidfd_open, pid, 0u);
 		kill(pid, SIGKILL);
+		base_close(&fd);
+		fd = -1;
 		wait_gone(pidfd, 500);
 		n++;
 	}
@@ -66,22 +78,61 @@ static size_t kill_round(const struct where *ns)
 	return n;
 }
 
-static void keep(int fd)
+union control {
+	struct cmsghdr h;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+/* A descriptor that was sent with one byte, or -1 at the end. */
+static int receive(int sock)
 {
+	union control c = { .room = { 0 } };
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
+	struct cmsghdr *h;
+	int fd = -1;
+
+	if (recvmsg(sock, &m, MSG_CMSG_CLOEXEC) <= 0)
+		return -1;
+	h = CMSG_FIRSTHDR(&m);
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(h), sizeof(fd));
+	return fd;
+}
+
+static int send_fd(int sock, int fd, struct err *e)
+{
+	union control c = { .room = { 0 } };
+	char byte = 'n';
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c) };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+	return sendmsg(sock, &m, MSG_NOSIGNAL) == 1 ? 0 : err_errno(e, "speak to the keeper");
+}
+
+static void keep(int sock)
+{
+	AUTO_CLOSE int ns_fd = receive(sock), own = namespace_of("self");
 	struct where ns, mine;
 	uint64_t end;
 	char bye;
 
-	if (read(fd, &ns, sizeof(ns)) != sizeof(ns) || !namespace_of("self", &mine) || (ns.dev == mine.dev && ns.ino == mine.ino))
+	if (!where_is(ns_fd, &ns) || !where_is(own, &mine) || (ns.dev == mine.dev && ns.ino == mine.ino))
 		return;
-	if (read(fd, &bye, 1) == 1)
+	if (read(sock, &bye, 1) == 1)
 		return;                 /* the runner ended as it should */
 	end = ui_now_ms() + GIVE_UP_MS;
 	while (kill_round(&ns) > 0 && ui_now_ms() < end)
 		;
 }
 
-/* Its own session, nothing open but the pipe and the journal with its lock. */
+/* Its own session, nothing open but the socket and the journal with its lock. */
 static void keeper_main(int fd, int journal)
 {
 	int null = open("/dev/null", O_RDWR), lock = fcntl(journal, F_DUPFD, 10), in = fcntl(fd, F_DUPFD, 10);
@@ -108,8 +159,8 @@ int run_keeper_start(struct run *r, struct err *e)
 	int p[2], status;
 	pid_t pid;
 
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_errno(e, "pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0)
+		return err_errno(e, "make a socket pair");
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
@@ -130,17 +181,22 @@ int run_keeper_start(struct run *r, struct err *e)
 /* After the namespace was entered. */
 int run_keeper_tell(struct run *r, struct err *e)
 {
-	struct where ns = { 0 };
+	AUTO_CLOSE int fd = namespace_of("self");
 
-	if (!namespace_of("self", &ns))
+	if (fd < 0)
 		return err_errno(e, "look at the mount namespace");
-	return fs_write_all(r->keeper, &ns, sizeof(ns), e);
+	return send_fd(r->keeper, fd, e);
 }
 
+/* Waits until it let go of the namespace, so that our own end is the end of the mounts. */
 void run_keeper_stop(struct run *r)
 {
+	char byte;
+
 	if (r->keeper < 0)
 		return;
-	(void)fs_write_all(r->keeper, "q", 1, NULL);
+	if (send(r->keeper, "q", 1, MSG_NOSIGNAL) == 1)
+		while (read(r->keeper, &byte, 1) < 0 && errno == EINTR)
+			;
 	close(take_fd(&r->keeper));
 }
