@@ -21,7 +21,7 @@ cached_debootstrap() {
 		codename=$(. /etc/os-release; echo "${VERSION_CODENAME:-bookworm}")
 		mirror=$(debian_mirror "$codename")
 		rm -rf --one-file-system "$dir" "$dir.is"
-		debootstrap --variant=minbase --merged-usr --include=$DEBIAN_PACKAGES "$codename" "$dir" "${mirror:-http://deb.debian.org/debian}" \
+		debootstrap --variant=minbase --merged-usr --include=$DEBIAN_PACKAGES "$codename" "$dir" ${mirror:+"$mirror"} \
 			>"$dir.log" 2>&1 9>&- || { tail -n 20 "$dir.log"; exit 1; }
 		rm -rf "$dir"/var/cache/apt/archives/*.deb "$dir"/var/lib/apt/lists/* "$dir"/usr/share/doc/* "$dir"/usr/share/locale/*
 		printf '%s' "$DEBIAN_PACKAGES" >"$dir.is"
