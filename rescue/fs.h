@@ -38,6 +38,8 @@ char *fs_join(const char *a, const char *b);                      /* exactly one
  * Returns a descriptor (O_CLOEXEC is added) or -errno.
  */
 int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct err *e);
+/* The same without openat2(2), which it falls back to; a descriptor or -errno. */
+int fs_walk_in_root(int rootfd, const char *path, int flags, mode_t mode);
 
 /* True when the path lies on a filesystem that a reboot forgets (tmpfs, ramfs, or overlay on them). -errno when it cannot be asked. */
 int fs_is_volatile(const char *path, struct err *e);

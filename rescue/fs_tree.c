@@ -20,6 +20,10 @@ int fs_open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct
 	do                              /* EAGAIN: a concurrent rename made ".." ambiguous, openat2(2) */
 		fd = syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
 	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	if (fd < 0 && errno == ENOSYS) {
+		fd = fs_walk_in_root(rootfd, path, flags, how.mode);
+		errno = fd < 0 ? (int)-fd : 0;
+	}
 	return fd < 0 ? err_errno(e, "open '%s'", path) : (int)fd;
 }
 

@@ -137,7 +137,8 @@ static void test_what_is_foreign_stays(void **state)
 	assert_order("0001,0002,0005,0000");
 	assert_int_equal(efi_entries_read(&s, &e), 0);
 	assert_int_equal(s.n, 4);
-	assert_memory_equal(efi_entries_find(&s, 0)->opt.data, "WINDOWS\x01 BCDOBJECT={9dea862c}", 30);
+	assert_int_equal(efi_entries_find(&s, 0)->opt.data_len, 29);
+	assert_memory_equal(efi_entries_find(&s, 0)->opt.data, "WINDOWS\x01 BCDOBJECT={9dea862c}", 29);
 	assert_memory_equal(efi_entries_find(&s, 7)->raw, "garbage", 7);
 	w.place = EFI_LAST;
 	assert_int_equal(efi_entry_ensure(&w, &d, &e), 0);

@@ -71,6 +71,45 @@ static void test_links_stay_inside_the_root(void **state)
 	unit_dir_end(dir);
 }
 
+/* By openat2 and by hand: the same answers. */
+static void test_the_walk_by_hand_agrees(void **state)
+{
+	static const struct { const char *path; int flags, r; const char *text; } cases[] = {
+		{ "etc/fstab", O_RDONLY, 0, "ours" }, { "/etc/fstab", O_RDONLY, 0, "ours" }, { "l", O_RDONLY, 0, "ours" }, { "up", O_RDONLY, 0, "ours" },
+		{ "dir/fstab", O_RDONLY, 0, "ours" }, { "dir/../etc/./fstab", O_RDONLY, 0, "ours" }, { "chain", O_RDONLY, 0, "ours" },
+		{ "l", O_RDONLY | O_NOFOLLOW, -ELOOP, NULL }, { "loop", O_RDONLY, -ELOOP, NULL }, { "etc/none", O_RDONLY, -ENOENT, NULL },
+		{ "none/x", O_RDONLY, -ENOENT, NULL }, { "etc/fstab/x", O_RDONLY, -ENOTDIR, NULL }, { "", O_RDONLY, -ENOENT, NULL },
+		{ "/", O_PATH | O_DIRECTORY, 0, NULL }, { "..", O_PATH | O_DIRECTORY, 0, NULL }, { "dir", O_PATH | O_DIRECTORY, 0, NULL },
+		{ "etc/fstab", O_PATH | O_DIRECTORY, -ENOTDIR, NULL },
+	};
+	char *dir = unit_dir();
+	AUTO_FREE char *etc = fs_join(dir, "etc"), *file = fs_join(dir, "etc/fstab");
+	AUTO_CLOSE int root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char buf[8] = "";
+
+	(void)state;
+	assert_int_equal(fs_mkdir_p(etc, 0755, NULL), 0);
+	assert_int_equal(fs_write_atomic(file, "ours", 4, 0600, NULL), 0);
+	assert_int_equal(symlinkat("/etc/fstab", root, "l"), 0);
+	assert_int_equal(symlinkat("../../../../etc/fstab", root, "up"), 0);
+	assert_int_equal(symlinkat("/etc", root, "dir"), 0);
+	assert_int_equal(symlinkat("dir/../l", root, "chain"), 0);
+	assert_int_equal(symlinkat("loop", root, "loop"), 0);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		size_t k = i / 2;
+		AUTO_CLOSE int fd = i % 2 ? fs_walk_in_root(root, cases[k].path, cases[k].flags, 0)
+					  : fs_open_in_root(root, cases[k].path, cases[k].flags, 0, NULL);
+
+		if ((fd < 0 ? fd : 0) != cases[k].r)
+			fail_msg("'%s' %s: %d, wanted %d", cases[k].path, i % 2 ? "by hand" : "by openat2", fd, cases[k].r);
+		if (cases[k].text) {
+			assert_int_equal(read(fd, buf, 4), 4);
+			assert_memory_equal(buf, cases[k].text, 4);
+		}
+	}
+	unit_dir_end(dir);
+}
+
 static void test_volatile_filesystems_are_known(void **state)
 {
 	(void)state;
@@ -114,7 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_atomic_write_replaces_or_leaves), cmocka_unit_test(test_folders_are_made_and_removed_whole),
-		cmocka_unit_test(test_links_stay_inside_the_root), cmocka_unit_test(test_volatile_filesystems_are_known),
+		cmocka_unit_test(test_links_stay_inside_the_root), cmocka_unit_test(test_the_walk_by_hand_agrees), cmocka_unit_test(test_volatile_filesystems_are_known),
 		cmocka_unit_test(test_digests_match_published_vectors),
 	};
 
