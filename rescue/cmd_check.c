@@ -18,7 +18,7 @@ static int run(int argc UNUSED, char **argv)
 		cmd_error("%s, going on without looking at this machine", e.msg);
 	plan_show(&out, p, list, n);
 	fputs(str_cstr(&out), stdout);
-	printf("\nThe plan is valid. 'rescue run --dry-run %s' also asks every step whether it could begin here.\n", argv[0]);
+	printf("\nThe plan is valid. 'rescue run --dry-run %s' finds its devices on this machine and shows what would run.\n", argv[0]);
 	blk_list_free(list, n);
 	plan_free(p);
 	return EXIT_DONE;
