@@ -32,7 +32,8 @@ static void skip(struct cur *c, uint64_t n)
 		c->p += n;
 }
 
-static uint64_t uleb(struct cur *c)
+/* LEB128 (DWARF 5, 7.6): the bits, how many of them, and the last byte. */
+static uint64_t leb(struct cur *c, unsigned int *ret_bits, uint64_t *ret_last)
 {
 	uint64_t v = 0, b;
 	unsigned int shift = 0;
@@ -43,22 +44,26 @@ static uint64_t uleb(struct cur *c)
 			v |= (b & 0x7f) << shift;
 		shift += 7;
 	} while ((b & 0x80) && !c->bad);
+	*ret_bits = shift;
+	*ret_last = b;
 	return v;
+}
+
+static uint64_t uleb(struct cur *c)
+{
+	unsigned int bits;
+	uint64_t last;
+
+	return leb(c, &bits, &last);
 }
 
 static int64_t sleb(struct cur *c)
 {
-	uint64_t v = 0, b;
-	unsigned int shift = 0;
+	unsigned int bits;
+	uint64_t last, v = leb(c, &bits, &last);
 
-	do {
-		b = fixed(c, 1);
-		if (shift < 64)
-			v |= (b & 0x7f) << shift;
-		shift += 7;
-	} while ((b & 0x80) && !c->bad);
-	if (shift < 64 && (b & 0x40))
-		v |= ~0ULL << shift;
+	if (bits < 64 && (last & 0x40))
+		v |= ~0ULL << bits;
 	return (int64_t)v;
 }
 

@@ -89,7 +89,7 @@ static int call(struct call *c, const char *name, bool timed, struct err *e)
 
 	own_facts(r, s->id, &facts);
 	h.io = (struct step_io_init){
-		.facts = (const char *const *)facts.v, .last_mark = runstate_last_mark(&r->j, s->id), .dir = dir, .runtime_dir = r->runtime, .devices = devices,
+		.facts = (const char *const *)facts.v, .last_mark = st->last_mark, .dir = dir, .runtime_dir = r->runtime, .devices = devices,
 		.n_devices = r->n_dev, .resume = st->status == RUN_BEGUN || st->status == RUN_FAILED,
 	};
 	return hook_run(&r->hooks, &h, e);

@@ -178,21 +178,6 @@ const char *runstate_fact(const struct journal *j, const char *step, const char 
 	return NULL;
 }
 
-const char *runstate_last_mark(const struct journal *j, const char *step)
-{
-	for (size_t i = j->n; i-- > 0;) {
-		const struct journal_rec *r = &j->recs[i];
-
-		if (!str_eq(r->step, step))
-			continue;
-		if (takes_back(r))
-			return NULL;
-		if (r->verb == J_MARK)
-			return r->payload;
-	}
-	return NULL;
-}
-
 bool runstate_consented(const struct journal *j, const char *step, const char *payload)
 {
 	for (size_t i = j->n; i-- > 0;) {

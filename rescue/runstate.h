@@ -57,8 +57,6 @@ enum run_action runstate_action(const struct runstate *s, size_t i);
 
 /* Fact "ID.KEY" as it stands now (a step that was taken back has none), or NULL. */
 const char *runstate_fact(const struct journal *j, const char *step, const char *key);
-/* Newest mark of the step as it stands now, this run's included, or NULL. */
-const char *runstate_last_mark(const struct journal *j, const char *step);
 /* True when the step was consented to for this "DEVICE=IDENTITY" and not taken back since. */
 bool runstate_consented(const struct journal *j, const char *step, const char *payload);
 
