@@ -89,7 +89,7 @@ static int parse_line(char *line, struct efi_saved *s)
 /* The last line vouches for all bytes before it. *ret_body is where it begins. */
 static int check_sum(const char *text, size_t n, size_t *ret_body, struct err *e)
 {
-	unsigned int sum;
+	char line[sizeof("end 01234567\n")];
 	size_t at = n;
 
 	if (n < sizeof(HEAD) - 1 || memcmp(text, HEAD, sizeof(HEAD) - 1))
@@ -97,9 +97,10 @@ static int check_sum(const char *text, size_t n, size_t *ret_body, struct err *e
 	while (at > 1 && text[at - 2] != '\n')
 		at--;
 	at = at ? at - 1 : 0;
-	if (text[n - 1] != '\n' || n - at != 13 || sscanf(text + at, "end %8x", &sum) != 1)
+	if (n - at != sizeof(line) - 1 || memcmp(text + at, "end ", 4) != 0 || text[n - 1] != '\n')
 		return err_set(e, -EBADMSG, "the last line ('end ...') is missing: the file was cut off");
-	if (sum != hash_crc32c(0, text, at))
+	snprintf(line, sizeof(line), "end %08x\n", hash_crc32c(0, text, at));
+	if (memcmp(text + at, line, sizeof(line) - 1) != 0)
 		return err_set(e, -EBADMSG, "the checksum does not match: the file was changed or damaged");
 	*ret_body = at;
 	return 0;
