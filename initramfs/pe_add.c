@@ -79,6 +79,21 @@ static int parse(struct pe *p, struct err *e)
 	return 0;
 }
 
+/* Where the last section ends in the file. What lies behind (a symbol table, a signature that no longer holds) is dropped: bytes that belong to no
+ * section are where signing tools and firmware disagree about what is hashed. */
+static uint64_t file_end(const struct pe *p)
+{
+	uint64_t end = p->headers;
+
+	for (uint32_t i = 0; i < p->rows; i++) {
+		const uint8_t *row = p->d + p->table + (size_t)i * ROW;
+		uint64_t last = (uint64_t)get32(row + 20) + get32(row + 16);
+
+		end = get32(row + 20) && last > end ? last : end;
+	}
+	return end < p->n ? end : p->n;
+}
+
 /* Room for more rows: everything behind the headers moves back by whole file blocks. Returns by how much. */
 static int widen(const struct pe *p, size_t more, struct str *out, struct err *e)
 {
@@ -90,8 +105,16 @@ static int widen(const struct pe *p, size_t more, struct str *out, struct err *e
 	str_addn(out, p->d, p->headers);
 	while (out->len < headers)
 		str_addc(out, 0);
-	str_addn(out, p->d + p->headers, p->n - p->headers);
+	str_addn(out, p->d + p->headers, file_end(p) - p->headers);
 	return (int)(headers - p->headers);
+}
+
+static void forget_symbols_and_signature(const struct pe *p, uint8_t *d)
+{
+	put32(d + p->coff + 12, 0);
+	put32(d + p->coff + 16, 0);
+	if (get32(d + p->opt + 108) > 4 && p->opt + 152 <= p->table)
+		memset(d + p->opt + 144, 0, 8);
 }
 
 /* Where the image ends in memory so far. */
@@ -164,6 +187,7 @@ int pe_add_sections(const uint8_t *stub, size_t n, struct pe_section *s, size_t 
 	if (by < 0)
 		return by;
 	shift_rows((uint8_t *)out.s, &p, (uint32_t)by);
+	forget_symbols_and_signature(&p, (uint8_t *)out.s);
 	put32((uint8_t *)out.s + p.opt + 60, p.headers + (uint32_t)by);
 	r = place(&p, &out, s, n_s, e);
 	if (r < 0)

@@ -76,6 +76,26 @@ static void test_pe_gets_sections_behind_what_it_has(void **state)
 	assert_int_equal(pe_add_sections((uint8_t *)d, 0x100, s, 1, &out, NULL), -EBADMSG);
 }
 
+/* A symbol table behind the sections belongs to none: signing tools and firmware would hash different bytes. */
+static void test_nothing_lies_between_sections(void **state)
+{
+	struct pe_section s[] = { { ".linux", 600, 0, 0 }, { ".x", 1, 0, 0 } };
+	CLEANUP(str_free) struct str plain = STR_INIT, out = STR_INIT, longer = STR_INIT;
+	size_t n;
+	AUTO_FREE char *d = corpus("pe_add/stub", &n);
+
+	(void)state;
+	str_addn(&longer, d, n);
+	for (int i = 0; i < 1000; i++)
+		str_addc(&longer, 'S');
+	*(uint32_t *)(longer.s + 0x80 + 12) = htole32((uint32_t)n);
+	*(uint32_t *)(longer.s + 0x80 + 16) = htole32(7);
+	assert_int_equal(pe_add_sections((uint8_t *)d, n, s, 2, &plain, NULL), 0);
+	assert_int_equal(pe_add_sections((uint8_t *)longer.s, longer.len, s, 2, &out, NULL), 0);
+	assert_int_equal(out.len, plain.len);
+	assert_memory_equal(out.s, plain.s, plain.len);
+}
+
 static void test_kernel_image_says_its_release(void **state)
 {
 	size_t n;
@@ -187,6 +207,7 @@ int main(void)
 		cmocka_unit_test(test_elf_says_what_it_needs),
 		cmocka_unit_test(test_damaged_elf_is_refused_with_a_reason),
 		cmocka_unit_test(test_pe_gets_sections_behind_what_it_has),
+		cmocka_unit_test(test_nothing_lies_between_sections),
 		cmocka_unit_test(test_kernel_image_says_its_release),
 		cmocka_unit_test(test_set_is_sorted_and_under_usr),
 		cmocka_unit_test(test_list_errors_name_the_line),

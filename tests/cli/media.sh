@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Media without booting them: the same bytes for the same inputs in another folder; a signature that the right certificate proves and the wrong
+# one does not; the drivers of this machine.
+. "$(dirname "$0")/../lib.sh"
+need mkfs.ext4 mkfs.vfat mcopy xorriso grub-mkimage sbsign sbverify openssl cpio zstd modprobe
+kernel=$(for k in /boot/vmlinuz-*; do [ -d "/lib/modules/${k#/boot/vmlinuz-}/kernel" ] && echo "$k"; done 2>/dev/null | sort -V | tail -n 1)
+[ -n "$kernel" ] || { echo "no kernel with modules is installed"; exit 77; }
+release=${kernel#/boot/vmlinuz-}
+image() { "$RESCUE" image --kernel "$release" "$@"; }
+modules() { zstd -dcq "$1" | cpio -it --quiet 2>/dev/null | sed -n 's|.*/\([^/]*\)\.ko.*|\1|p' | tr - _ | sort; }
+
+# every output twice, by other paths, from another folder, at another second, with another number of threads
+mkdir "$W/a" "$W/b" "$W/b/deep"
+image --usb "$W/a/usb" --iso "$W/a/iso" --uki "$W/a/uki" --initramfs "$W/a/img" --netboot "$W/a/net" --quiet
+sleep 1.1
+cd "$W/b"
+image --usb deep/stick.img --iso x.iso --uki x.efi --initramfs x --netboot deep/net --threads 3 --quiet
+cd /
+cmp "$W/a/usb" "$W/b/deep/stick.img" && cmp "$W/a/iso" "$W/b/x.iso" && cmp "$W/a/uki" "$W/b/x.efi" && cmp "$W/a/img" "$W/b/x" || fail "two builds differ"
+diff -r "$W/a/net" "$W/b/deep/net" || fail "two netboot folders differ"
+rm -r "$W/b"
+# and time is an input
+SOURCE_DATE_EPOCH=1700000000 image --iso "$W/later" --quiet
+! cmp -s "$W/a/iso" "$W/later" || fail "SOURCE_DATE_EPOCH changed nothing"
+xorriso -indev "$W/later" -pvd_info 2>/dev/null | grep -q '^Creation Time: *20231114221320' || fail "the ISO does not carry SOURCE_DATE_EPOCH"
+rm "$W/later"
+
+# signed: by this key and no other; still the same kernel inside
+for k in own other; do
+	openssl req -new -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$k" -keyout "$W/$k.key" -out "$W/$k.crt" 2>/dev/null
+done
+image --uki "$W/signed" --sign-key "$W/own.key" --sign-cert "$W/own.crt" >"$W/report"
+grep -q 'unified kernel image, signed' "$W/report" || fail "the report does not say that it is signed"
+sbverify --cert "$W/own.crt" "$W/signed" >"$W/verified" 2>&1 || fail "the signature does not verify"
+! grep -q 'gap' "$W/verified" || fail "firmware may see other bytes than those signed: $(cat "$W/verified")"
+! sbverify --cert "$W/other.crt" "$W/signed" >/dev/null 2>&1 || fail "a foreign certificate verifies it"
+objcopy -O binary --only-section=.linux "$W/signed" "$W/inside"
+cmp -n "$(stat -c %s "$kernel")" "$kernel" "$W/inside" || fail "the kernel in the signed image is another"
+refuses 1 "sbsign" "$RESCUE" image --kernel "$release" --uki "$W/out" --sign-key "$W/own.key" --sign-cert "$W/other.crt"
+refuses 2 "belong together" "$RESCUE" image --kernel "$release" --uki "$W/out" --sign-key "$W/own.key"
+[ -z "$(ls "$W" | grep ^out)" ] || fail "a signature that failed left $(ls "$W" | grep ^out)"
+
+# this machine: fewer drivers; but each driver that a device of this machine asks for, and that --generic has, is there
+image --this-machine --initramfs "$W/here" --quiet
+modules "$W/a/img" >"$W/generic"
+modules "$W/here" >"$W/mine"
+[ "$(wc -l <"$W/mine")" -lt "$(wc -l <"$W/generic")" ] || fail "--this-machine takes as many modules as --generic"
+[ -z "$(comm -13 "$W/generic" "$W/mine")" ] || fail "--this-machine takes more than --generic: $(comm -13 "$W/generic" "$W/mine")"
+find /sys/devices -name modalias -exec cat {} + | sort -u | while read -r a; do modprobe -S "$release" -R -- "$a" 2>/dev/null || true; done | tr - _ | sort -u >"$W/asked"
+[ -z "$(comm -12 "$W/asked" "$W/generic" | comm -23 - "$W/mine")" ] || fail "not aboard: $(comm -12 "$W/asked" "$W/generic" | comm -23 - "$W/mine")"
+grep -qx vfat "$W/mine" || fail "vfat is not aboard: what a plan mounts is always there"
+echo "modules: $(wc -l <"$W/generic") generic, $(wc -l <"$W/mine") for this machine; $(wc -l <"$W/asked") asked for"
