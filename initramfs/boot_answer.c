@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bytes that firmware, a web server or a disk gave us. */
+/* Bytes that firmware, a web server, a disk or a crashed kernel gave us. */
 #include "boot_args.h"
 
 static int base64_digit(char c)
@@ -95,4 +95,31 @@ const char *boot_ext_label(const uint8_t *d, size_t n, char buf[17])
 	memcpy(buf, d + 1024 + 120, 16);
 	buf[16] = 0;
 	return buf;
+}
+
+static void add_crash(const char *line, size_t n, const char *hint, struct strv *ret)
+{
+	CLEANUP(str_free) struct str s = STR_INIT;
+
+	str_add(&s, "this machine crashed: ");
+	for (size_t i = 0; i < n; i++)
+		str_addc(&s, line[i] >= ' ' && line[i] <= '~' ? line[i] : '?');
+	str_addf(&s, " (%s)", hint);
+	strv_add(ret, str_cstr(&s));
+}
+
+bool boot_crash_findings(const char *list, const char *hint, struct strv *ret)
+{
+	bool waiting = false, any = false;
+
+	for (const char *s = list, *next; *s; s = next) {
+		size_t n = strcspn(s, "\n");
+
+		next = s + n + (s[n] == '\n');
+		if (waiting && str_starts(s, "  ") && !str_starts(s, "  not a crash: "))
+			add_crash(s + 2, n - 2, hint, ret);
+		waiting = str_starts(s, "(not collected yet)");
+		any |= waiting;
+	}
+	return any;
 }

@@ -14,12 +14,20 @@ static bool is_on(const char *value)
 	return !value || !(str_eq(value, "0") || str_eq(value, "no") || str_eq(value, "off"));
 }
 
+/* A word that means nothing must not cost records: it is said, and they are kept where they are. */
+static bool take_pstore(struct boot_args *a, const char *value)
+{
+	a->pstore = str_eq(value, "collect") ? BOOT_PSTORE_COLLECT : str_eq(value, "off") ? BOOT_PSTORE_OFF : BOOT_PSTORE_KEEP;
+	return a->pstore != BOOT_PSTORE_KEEP || str_eq(value, "keep");
+}
+
 static void take_word(struct boot_args *a, char *word)
 {
-	char *value = strchr(word, '='), *wait = NULL;
+	char *value = strchr(word, '='), *wait = NULL, *pstore = NULL;
 	const struct word words[] = {
 		{ "rescue.auto", &a->automatic, NULL }, { "rescue.shell", &a->shell, NULL }, { "rescue.volatile", &a->volatile_state, NULL },
 		{ "rescue.plan", NULL, &a->plan }, { "ip", NULL, &a->ip }, { "rescue.keymap", NULL, &a->keymap }, { "rescue.wait", NULL, &wait },
+		{ "rescue.pstore", NULL, &pstore },
 	};
 
 	if (value)
@@ -35,7 +43,10 @@ static void take_word(struct boot_args *a, char *word)
 		}
 		if (wait && (str_to_seconds(wait, &a->wait_s) < 0 || a->wait_s > 3600))
 			a->wait_s = 20;
+		if (pstore && !take_pstore(a, pstore))
+			strv_addf(&a->unknown, "%s=%s", word, pstore);
 		free(wait);
+		free(pstore);
 		return;
 	}
 	if (str_starts(word, "rescue."))
@@ -194,7 +205,7 @@ const char *boot_plan_finish(const char *text)
 	return "stay";
 }
 
-bool boot_plan_reboots(const char *text)
+bool boot_plan_has(const char *text, const char *step)
 {
 	const char *line;
 	size_t n;
@@ -207,7 +218,7 @@ bool boot_plan_reboots(const char *text)
 			continue;
 		s = str_trim(s + 1);
 		s += strspn(s, "{ \"'");
-		if (str_starts(s, "reboot") && strchr(":\"' ", s[6]))
+		if (str_starts(s, step) && strchr(":\"' ", s[strlen(step)]))
 			return true;
 	}
 	return false;

@@ -7,6 +7,7 @@
  * and starts it again, without anything automatic. If that does not help, every console gets a plain shell.
  *
  * "Touch nothing": no md, LVM or LUKS device is assembled, no swap is used, nothing is mounted for writing except RESCUE-STATE, which is ours.
+ * One exception, init_pstore.c: crash records move from the firmware to RESCUE-STATE.
  */
 #ifndef RESCUE_INIT_H
 #define RESCUE_INIT_H
@@ -61,7 +62,7 @@ void state_release(struct session *s);
 void net_start(struct session *s);
 void plan_find(struct session *s);
 int plan_run(struct session *s);                        /* unattended; 0: it finished */
-void pstore_look(struct session *s);                    /* last words of a crash: findings, and a copy on RESCUE-STATE */
+void pstore_look(struct session *s);                    /* last words of a crash: findings; taken to RESCUE-STATE */
 void banner_look(struct session *s);                    /* fills findings */
 char *banner_text(const struct session *s);             /* the caller frees */
 void menu_loop(const struct session *s) __attribute__((noreturn));      /* on standard input and output */

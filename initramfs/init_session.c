@@ -182,7 +182,7 @@ static bool may_run(const struct session *s)
 
 	if (!s->plan || s->finished || (!s->state && !s->args.volatile_state))
 		return false;
-	return s->state || (fs_read(PLAN_FILE, 16 * MIB, &text, &n, NULL) == 0 && !boot_plan_reboots(text));
+	return s->state || (fs_read(PLAN_FILE, 16 * MIB, &text, &n, NULL) == 0 && !boot_plan_has(text, "reboot"));
 }
 
 static int automatic(struct session *s)

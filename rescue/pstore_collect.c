@@ -159,13 +159,15 @@ static void add_found(struct run *run, const struct pstore_dump *d, const char *
 
 	run->res->found = xrealloc(run->res->found, (run->res->n_found + 1) * sizeof(*f));
 	f = &run->res->found[run->res->n_found++];
-	*f = (struct pstore_found){ .name = xstrdup(name), .records = d->n, .added = added, .is_log = pstore_dump_is_log(whole), .time = whole->time };
+	*f = (struct pstore_found){ .name = xstrdup(name), .records = d->n, .added = added, .time = whole->time };
 	f->missing = pstore_dump_missing(whole, &missing);
-	if (!f->is_log) {
+	if (!pstore_dump_is_log(whole)) {
+		f->is_crash = pstore_dump_is_crash(whole, PSTORE_KIND_NONE);
 		f->line = xasprintf("%s of %s, %zu bytes", pstore_type_name(whole->type), whole->backend, len);
 		return;
 	}
 	pstore_explain(log, len, whole->reason, &x);
+	f->is_crash = pstore_dump_is_crash(whole, x.kind);
 	f->line = pstore_explain_line(&x);
 	f->seen_before = count_signature(&run->store, name, x.signature);
 	pstore_explain_free(&x);
@@ -289,7 +291,7 @@ void pstore_result_free(struct pstore_result *r)
 const char *pstore_result_newest(const struct pstore_result *r)
 {
 	for (size_t i = r->n_found; i > 0; i--)
-		if (r->found[i - 1].is_log)
+		if (r->found[i - 1].is_crash)
 			return r->found[i - 1].line;
 	return NULL;
 }

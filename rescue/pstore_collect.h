@@ -35,7 +35,7 @@ struct pstore_found {
 	size_t records, added;  /* of this dump in the sources; of these not in the store before */
 	size_t missing;         /* parts */
 	size_t seen_before;     /* other dumps in the store with the same signature */
-	bool is_log;
+	bool is_crash;
 	uint64_t time;          /* 0: unknown */
 };
 
@@ -57,21 +57,19 @@ struct pstore_result {
 
 int pstore_collect(const struct pstore_collect_opts *o, struct pstore_result *ret, struct err *e);
 void pstore_result_free(struct pstore_result *r);
-/* "panic in foo+0x1/0x2 by bar, kernel 6.1", of the newest dump that is a log, or NULL. Owned by r. */
+/* "panic in foo+0x1/0x2 by bar, kernel 6.1", of the newest dump that is a crash, or NULL. Owned by r. */
 const char *pstore_result_newest(const struct pstore_result *r);
 void pstore_result_text(const struct pstore_result *r, const char *to, struct str *out);
 void pstore_result_json(const struct pstore_result *r, const char *to, struct str *out);
 
-/* ---- for the rescue image ---- */
+/* ---- without being told where from ---- */
 
-/* Modules to load before collecting (T7, T11, T12): efi_pstore and erst; ramoops only when the kernel command line gives its geometry. */
+/*
+ * Modules to load before collecting, in this order (T7, T10, T11, T12): efi_pstore and erst; before them ramoops, but only when the kernel command
+ * line says where its memory is (ramoops.mem_address=, ramoops.mem_name=): modprobe gives it the other ramoops.* words too. Never a guess.
+ */
 void pstore_modules(const char *cmdline, struct strv *ret);
 /* Loads them with modprobe, mounts pstore and efivarfs where they are not mounted. Never fails: what could not be done becomes a note. */
 void pstore_prepare(struct strv *notes);
-/*
- * pstore_prepare, then collects into STATE_DIR/pstore. *ret_one_line: what the newest dump says, NULL when there was none; the caller frees.
- * 0, or -errno when something stayed behind or could not be done (e says what).
- */
-int pstore_collect_default(const char *state_dir, char **ret_one_line, struct err *e);
 
 #endif

@@ -10,6 +10,7 @@
 #ifndef RESCUE_PSTORE_DUMP_H
 #define RESCUE_PSTORE_DUMP_H
 
+#include "pstore_explain.h"
 #include "pstore_record.h"
 
 struct pstore_dump {
@@ -43,6 +44,11 @@ char *pstore_dump_log(const struct pstore_dump *d, size_t *ret_len);
 /* Part numbers below the highest that are not there. */
 size_t pstore_dump_missing(const struct pstore_dump *d, struct strv *ret);
 bool pstore_dump_is_log(const struct pstore_dump *d);
+/*
+ * Is it a crash at all? A console or trace is none, nor is the log that a kernel leaves when it is told to (printk.always_kmsg_dump) at a shutdown.
+ * `kind`: what its explanation says; PSTORE_KIND_NONE for what is no log.
+ */
+bool pstore_dump_is_crash(const struct pstore_dump *d, enum pstore_kind kind);
 /* "20261128T161224Z-efi-panic1": what the dump's folder is called, before its digest. The caller frees. */
 char *pstore_dump_name(const struct pstore_dump *d);
 /* Digest over the keys of its records: 16 hexadecimal digits. */

@@ -10,6 +10,20 @@ bool pstore_dump_is_log(const struct pstore_dump *d)
 	return d->type == PSTORE_DMESG;
 }
 
+bool pstore_dump_is_crash(const struct pstore_dump *d, enum pstore_kind kind)
+{
+	static const char *const orderly[] = { "Shutdown", "Restart", "Halt", "Poweroff", "Kexec" };
+
+	if (d->type == PSTORE_MCE)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(orderly); i++)
+		if (!pstore_dump_is_log(d) || str_eq(d->reason, orderly[i]))
+			return false;
+	if (!d->reason[0] || str_eq(d->reason, "Panic") || str_eq(d->reason, "Oops"))
+		return true;
+	return kind == PSTORE_KIND_PANIC || kind == PSTORE_KIND_SYSRQ || (kind >= PSTORE_KIND_NULL && kind <= PSTORE_KIND_OOPS);
+}
+
 /* The record that shows a part, or one that should have (empty, unreadable), or NULL. Parts are ascending; the best reading comes first. */
 static const struct pstore_record *record_of(const struct pstore_dump *d, unsigned int part)
 {

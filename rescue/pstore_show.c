@@ -117,6 +117,12 @@ static void add_head(const char *name, const struct pstore_dump *d, struct str *
 	str_add(out, "\n");
 }
 
+/* `rescue pstore list` says of a console or a clean shutdown that it is none: the rescue image's banner goes by it. */
+static void add_brief(const struct pstore_dump *d, enum pstore_kind kind, const char *line, struct str *out)
+{
+	str_addf(out, "  %s%s\n", pstore_dump_is_crash(d, kind) ? "" : "not a crash: ", line);
+}
+
 static void show_text(const struct pstore_show *sh, const char *name, const struct pstore_dump *d, struct str *out)
 {
 	size_t len;
@@ -125,12 +131,16 @@ static void show_text(const struct pstore_show *sh, const char *name, const stru
 
 	add_head(name, d, out);
 	if (!pstore_dump_is_log(d)) {
-		str_addf(out, "  %s of %s, %zu bytes\n", pstore_type_name(d->type), d->backend, len);
+		line = xasprintf("%s of %s, %zu bytes", pstore_type_name(d->type), d->backend, len);
+		if (sh->brief)
+			add_brief(d, PSTORE_KIND_NONE, line, out);
+		else
+			str_addf(out, "  %s\n", line);
 	} else {
 		pstore_explain(log, len, d->reason, &x);
 		line = pstore_explain_line(&x);
 		if (sh->brief) {
-			str_addf(out, "  %s\n", line);
+			add_brief(d, x.kind, line, out);
 		} else {
 			pstore_explain_text(&x, out);
 			add_places(sh, &x, out);

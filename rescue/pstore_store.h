@@ -46,4 +46,13 @@ char *pstore_report_json(const struct pstore_dump *d);
 /* Name of the file for its log ("dmesg.txt"), or NULL for binary records. The caller frees. */
 char *pstore_report_log_name(const struct pstore_dump *d);
 
+/* ---- between pstore_store.c, which reads, and pstore_put.c, which writes ---- */
+
+#define PSTORE_STORE_NEW ".rescue-pstore-new-"  /* and 16 hexadecimal digits: a dump that is being built */
+#define PSTORE_STORE_FOLDERS 9                  /* raw, raw.2, ...: for a file whose name is taken by other bytes */
+
+const char *pstore_store_raw(unsigned int i, char *buf, size_t n);
+/* Reads the raw folders again, and with them what the dump is. A folder without any record is no dump. */
+int pstore_stored_load(const char *store, struct pstore_stored *d, struct err *e);
+
 #endif

@@ -15,7 +15,19 @@ static void as_text(uint8_t which, const char *text)
 	else if (which == 2)
 		boot_net_parse(text, &n, NULL);
 	else
-		(void)(boot_plan_finish(text) && boot_plan_reboots(text));
+		(void)(boot_plan_finish(text) && boot_plan_has(text, "reboot"));
+}
+
+/* What goes to a console is one line of printable text. */
+static void findings(const char *text)
+{
+	CLEANUP(strv_free) struct strv l = STRV_INIT;
+
+	boot_crash_findings(text, "hint", &l);
+	for (size_t i = 0; i < l.n; i++)
+		for (const char *c = l.v[i]; *c; c++)
+			if (*c < ' ' || *c > '~')
+				abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -35,5 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (data[0] == 6)
 		boot_ext_label(data + 1, size - 1, label);
+	if (data[0] == 7)
+		findings(text);
 	return 0;
 }

@@ -35,6 +35,26 @@ static void test_waiting_defaults_to_more_when_nobody_is_there(void **state)
 	}
 }
 
+static void test_what_becomes_of_crash_records(void **state)
+{
+	static const struct { const char *line; enum boot_pstore want; size_t unknown; } cases[] = {
+		{ "quiet", BOOT_PSTORE_COLLECT, 0 }, { "rescue.pstore=collect", BOOT_PSTORE_COLLECT, 0 }, { "rescue.pstore=keep", BOOT_PSTORE_KEEP, 0 },
+		{ "rescue.pstore=off", BOOT_PSTORE_OFF, 0 }, { "rescue.pstore=kep", BOOT_PSTORE_KEEP, 1 }, { "rescue.pstore=0", BOOT_PSTORE_KEEP, 1 },
+		{ "rescue.pstore=keep rescue.pstore=collect", BOOT_PSTORE_COLLECT, 0 }, { "rescue.pstore", BOOT_PSTORE_COLLECT, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP(boot_args_free) struct boot_args a;
+
+		boot_args_parse(cases[i].line, &a);
+		assert_int_equal(a.pstore, cases[i].want);
+		assert_int_equal(a.unknown.n, cases[i].unknown);
+	}
+	assert_true(boot_plan_has("steps:\n  - pstore-collect: {to: \"${usb}:/x\"}\n", "pstore-collect"));
+	assert_false(boot_plan_has("steps:\n  - pstore-collector: {}\n# - pstore-collect\n", "pstore-collect"));
+}
+
 static void test_where_the_plan_is(void **state)
 {
 	static const struct { const char *text; int r; enum boot_plan_kind kind; const char *a, *b; } cases[] = {
@@ -75,7 +95,7 @@ static void test_finish_and_reboot_are_read_from_the_plan(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		assert_string_equal(boot_plan_finish(cases[i].text), cases[i].finish);
-		assert_int_equal(boot_plan_reboots(cases[i].text), cases[i].reboots);
+		assert_int_equal(boot_plan_has(cases[i].text, "reboot"), cases[i].reboots);
 	}
 }
 
@@ -153,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_command_line_words),
 		cmocka_unit_test(test_waiting_defaults_to_more_when_nobody_is_there),
+		cmocka_unit_test(test_what_becomes_of_crash_records),
 		cmocka_unit_test(test_where_the_plan_is),
 		cmocka_unit_test(test_finish_and_reboot_are_read_from_the_plan),
 		cmocka_unit_test(test_network_words),

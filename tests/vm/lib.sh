@@ -12,7 +12,7 @@
 #   vm_disk "$VM_DIR/disk.img" virtio
 #   vm_run 'GUEST-SAYS-OK' 120
 #
-# A machine succeeds only by printing a marker on its serial console before a deadline. It never reboots by itself (-no-reboot;
+# A machine succeeds only by printing a marker on its serial console before a deadline. It never reboots by itself (-no-reboot, unless vm_resets;
 # panic=1), never outlives the script, and a power cut is SIGKILL of its process. Software emulation only: no /dev/kvm needed.
 # Variables for a scenario: VM_DIR (scratch), VM_KERNEL, VM_KVER, VM_CACHE (built images, kept), VM_LOG (serial console of the machine).
 set -eu
@@ -127,6 +127,13 @@ vm_new() {
 	VM_ARGS=(-machine q35,accel=tcg,smm=off -cpu max -smp "${VM_SMP:-1}" -m "${1:-512}" -nodefaults -display none -no-reboot
 		-rtc base=utc -device virtio-rng-pci -chardev stdio,id=con,signal=off -serial chardev:con
 		-device virtio-scsi-pci,id=scsi)
+}
+
+# vm_resets: a reset stays inside the machine, and its memory survives
+vm_resets() {
+	local a args=()
+	for a in "${VM_ARGS[@]}"; do [ "$a" = -no-reboot ] || args+=("$a"); done
+	VM_ARGS=("${args[@]}")
 }
 
 # vm_direct KERNEL INITRD [CMDLINE]: the machine starts this kernel itself, without a boot loader

@@ -66,11 +66,7 @@ END
 
 ps_start() {
 	vm_new "$PS_MEM"
-	if [ "${1:-}" = reset ]; then
-		local a args=()
-		for a in "${VM_ARGS[@]}"; do [ "$a" = -no-reboot ] || args+=("$a"); done
-		VM_ARGS=("${args[@]}")
-	fi
+	[ "${1:-}" != reset ] || vm_resets
 	VM_ARGS+=(-kernel "$VM_KERNEL" -initrd "$VM_DIR/guest.cpio" -append "console=ttyS0 panic=1 loglevel=${PS_LOGLEVEL:-4} $PS_CMDLINE"
 		-drive "if=pflash,format=raw,unit=0,readonly=on,file=$PS_OVMF" -drive "if=pflash,format=raw,unit=1,file=$PS_NVRAM" "${PS_ARGS[@]}")
 	vm_disk "$PS_DISK" virtio
