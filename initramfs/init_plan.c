@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The plan: found where rescue.plan= says, or built in, or given by the firmware; copied to one place, run by `rescue run`. */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -143,7 +144,9 @@ static int fetch(const struct boot_plan *p, struct str *out, struct err *e)
 	AUTO_FREE char *where = xasprintf("%s:%s", p->host, p->port);
 	AUTO_FREE char *request = xasprintf("GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: rescue/" RESCUE_VERSION "\r\nConnection: close\r\n\r\n", p->path, p->host);
 	const char *plain[] = { "nc", "-w", "20", p->host, p->port, NULL };
-	const char *tls[] = { "openssl", "s_client", "-quiet", "-verify_return_error", "-verify_hostname", p->host, "-servername", p->host, "-CAfile",
+	struct in_addr address;
+	const char *tls[] = { "openssl", "s_client", "-quiet", "-verify_return_error",
+			      inet_pton(AF_INET, p->host, &address) == 1 ? "-verify_ip" : "-verify_hostname", p->host, "-servername", p->host, "-CAfile",
 			      "/etc/ssl/certs/ca-certificates.crt", "-connect", where, NULL };
 	struct child c = { .argv = p->kind == BOOT_PLAN_HTTPS ? tls : plain, .input = request, .input_len = strlen(request), .out = out,
 			   .out_max = PLAN_MAX, .timeout_s = FETCH_S, .quiet_stderr = true };

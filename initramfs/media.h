@@ -37,6 +37,8 @@ char *media_grub_config(const struct media *m, const char *find);      /* the bo
 char *media_cmdline(const struct media *m, bool unattended);
 /* Fills a FAT image at `path`: \EFI\BOOT, boot menu, and with `whole` kernel and initramfs too. `find`: how GRUB finds the boot menu's files. */
 int media_esp(const struct media *m, const char *path, uint64_t size, bool whole, const char *find, struct err *e);
+/* Says which of the two signed loaders are revoked, and by whom (media_sbat.c). */
+void media_say_revoked(const struct media *m, const char *shim, const char *grub);
 uint64_t media_esp_size(const struct media *m, bool whole);
 
 /* ---- GPT (media_gpt.c) ---- */

@@ -151,8 +151,10 @@ static int put_loader(const struct media *m, const char *image, const char *find
 		r = put_file(m, image, SIGNED_GRUB, "/EFI/BOOT/grubx64.efi", e);
 	if (r == 0 && fs_exists(SIGNED_MM))
 		r = put_file(m, image, SIGNED_MM, "/EFI/BOOT/mmx64.efi", e);
-	if (r == 0)
+	if (r == 0) {
 		strv_add(m->said, "signed shim and GRUB are on it: it boots with Secure Boot on if the kernel is the distribution's own");
+		media_say_revoked(m, SIGNED_SHIM, SIGNED_GRUB);
+	}
 	return r;
 }
 

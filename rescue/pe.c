@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pe.h"
 
+#include "str.h"
+
 #define SECTIONS_MAX 96
 
 static uint32_t le(const uint8_t *p, int n)
@@ -23,7 +25,19 @@ static int bad(struct err *e, const char *why)
 	return err_set(e, -EBADMSG, "not an EFI program: %s", why);
 }
 
-static int sections(const uint8_t *d, size_t n, size_t at, size_t count, struct pe *p, struct err *e)
+/* "/4": a name of more than 8 bytes is in the string table behind the symbols. What is not there keeps its short name. */
+static void long_name(const uint8_t *d, size_t n, size_t coff, char name[16])
+{
+	uint64_t at, table = le(d + coff + 12, 4);
+
+	if (name[0] != '/' || !table || str_to_u64(name + 1, &at) < 0)
+		return;
+	at += table + 18 * (uint64_t)le(d + coff + 16, 4);
+	if (at < n && memchr(d + at, 0, n - at < 16 ? n - at : 16))
+		strcpy(name, (const char *)d + at);
+}
+
+static int sections(const uint8_t *d, size_t n, size_t coff, size_t at, size_t count, struct pe *p, struct err *e)
 {
 	p->v = xcalloc(count + 1, sizeof(*p->v));
 	for (size_t i = 0; i < count; i++, at += 40) {
@@ -31,6 +45,7 @@ static int sections(const uint8_t *d, size_t n, size_t at, size_t count, struct 
 		uint32_t vsize, rsize, raw;
 
 		memcpy(s->name, d + at, 8);
+		long_name(d, n, coff, s->name);
 		vsize = le(d + at + 8, 4);
 		rsize = le(d + at + 16, 4);
 		raw = le(d + at + 20, 4);
@@ -62,7 +77,7 @@ static int parse(const uint8_t *d, size_t n, struct pe *p, struct err *e)
 	p->subsystem = (uint16_t)le(d + pe + 24 + 68, 2);
 	if (count > SECTIONS_MAX || n - pe - 24 < opt || n - pe - 24 - opt < count * 40)
 		return bad(e, "its section table is damaged");
-	return sections(d, n, pe + 24 + opt, count, p, e);
+	return sections(d, n, pe, pe + 24 + opt, count, p, e);
 }
 
 int pe_parse(const void *data, size_t n, struct pe *ret, struct err *e)

@@ -12,7 +12,7 @@ modules() { zstd -dcq "$1" | cpio -it --quiet 2>/dev/null | sed -n 's|.*/\([^/]*
 
 # every output twice, by other paths, from another folder, at another second, with another number of threads
 mkdir "$W/a" "$W/b" "$W/b/deep"
-image --usb "$W/a/usb" --iso "$W/a/iso" --uki "$W/a/uki" --initramfs "$W/a/img" --netboot "$W/a/net" --quiet
+image --usb "$W/a/usb" --iso "$W/a/iso" --uki "$W/a/uki" --initramfs "$W/a/img" --netboot "$W/a/net" >"$W/first"
 sleep 1.1
 cd "$W/b"
 image --usb deep/stick.img --iso x.iso --uki x.efi --initramfs x --netboot deep/net --threads 3 --quiet
@@ -20,8 +20,9 @@ cd /
 cmp "$W/a/usb" "$W/b/deep/stick.img" && cmp "$W/a/iso" "$W/b/x.iso" && cmp "$W/a/uki" "$W/b/x.efi" && cmp "$W/a/img" "$W/b/x" || fail "two builds differ"
 diff -r "$W/a/net" "$W/b/deep/net" || fail "two netboot folders differ"
 rm -r "$W/b"
-# and time is an input
-SOURCE_DATE_EPOCH=1700000000 image --iso "$W/later" --quiet
+# and time is an input (a short list is enough from here on)
+printf 'prog busybox\napplet sh\n' >"$W/list"
+SOURCE_DATE_EPOCH=1700000000 image --list "$W/list" --iso "$W/later" --quiet
 ! cmp -s "$W/a/iso" "$W/later" || fail "SOURCE_DATE_EPOCH changed nothing"
 xorriso -indev "$W/later" -pvd_info 2>/dev/null | grep -q '^Creation Time: *20231114221320' || fail "the ISO does not carry SOURCE_DATE_EPOCH"
 rm "$W/later"
@@ -30,16 +31,25 @@ rm "$W/later"
 for k in own other; do
 	openssl req -new -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$k" -keyout "$W/$k.key" -out "$W/$k.crt" 2>/dev/null
 done
-image --uki "$W/signed" --sign-key "$W/own.key" --sign-cert "$W/own.crt" >"$W/report"
+image --list "$W/list" --uki "$W/signed" --sign-key "$W/own.key" --sign-cert "$W/own.crt" >"$W/report"
 grep -q 'unified kernel image, signed' "$W/report" || fail "the report does not say that it is signed"
 sbverify --cert "$W/own.crt" "$W/signed" >"$W/verified" 2>&1 || fail "the signature does not verify"
 ! grep -q 'gap' "$W/verified" || fail "firmware may see other bytes than those signed: $(cat "$W/verified")"
 ! sbverify --cert "$W/other.crt" "$W/signed" >/dev/null 2>&1 || fail "a foreign certificate verifies it"
 objcopy -O binary --only-section=.linux "$W/signed" "$W/inside"
 cmp -n "$(stat -c %s "$kernel")" "$kernel" "$W/inside" || fail "the kernel in the signed image is another"
-refuses 1 "sbsign" "$RESCUE" image --kernel "$release" --uki "$W/out" --sign-key "$W/own.key" --sign-cert "$W/other.crt"
+refuses 1 "sbsign" "$RESCUE" image --kernel "$release" --list "$W/list" --uki "$W/out" --sign-key "$W/own.key" --sign-cert "$W/other.crt"
 refuses 2 "belong together" "$RESCUE" image --kernel "$release" --uki "$W/out" --sign-key "$W/own.key"
 [ -z "$(ls "$W" | grep ^out)" ] || fail "a signature that failed left $(ls "$W" | grep ^out)"
+
+# T100: a loader that this machine's firmware has revoked is told at once; the installed one is not revoked by its own shim
+! grep -q 'is revoked by' "$W/first" || fail "the installed GRUB is revoked"
+mkdir "$W/efi"
+printf '\7\0\0\0sbat,1,2099010100\ngrub,99\n' >"$W/efi/SbatLevelRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+EFIVARFS_PATH=$W/efi image --list "$W/list" --iso "$W/revoked" >"$W/report"
+grep -q "warning: .*grubx64.efi.signed' is revoked by this machine's firmware (grub is generation .*, the least that starts is 99)" "$W/report" ||
+	fail "a revoked loader is not told: $(cat "$W/report")"
+rm "$W/revoked"
 
 # this machine: fewer drivers; but each driver that a device of this machine asks for, and that --generic has, is there
 image --this-machine --initramfs "$W/here" --quiet

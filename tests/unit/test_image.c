@@ -10,6 +10,7 @@
 #include "image_find.h"
 #include "out_file.h"
 #include "pe_add.h"
+#include "sbat.h"
 
 static char *corpus(const char *name, size_t *n)
 {
@@ -94,6 +95,34 @@ static void test_nothing_lies_between_sections(void **state)
 	assert_int_equal(pe_add_sections((uint8_t *)longer.s, longer.len, s, 2, &out, NULL), 0);
 	assert_int_equal(out.len, plain.len);
 	assert_memory_equal(out.s, plain.s, plain.len);
+}
+
+/* T100 */
+static void test_revoked_loaders_are_known(void **state)
+{
+	static const struct { const char *level, *why; } rows[] = {
+		{ "sbat,1,2025\nshim,4\ngrub,5\n", NULL }, { "shim,5\n", "shim is generation 4, the least that starts is 5" },
+		{ "grub,9\nshim.x,3", "shim.x is generation 2, the least that starts is 3" }, { "shi,9\nshim.,9\n,9\nshim\nshim,x\n\n", NULL }, { "", NULL },
+	};
+	size_t n;
+	AUTO_FREE char *d = corpus("sbat/shim", &n), *parts = sbat_parts(d, n);
+	char *level[2];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP(str_free) struct str why = STR_INIT;
+
+		assert_int_equal(sbat_revoked(parts, rows[i].level, &why), rows[i].why != NULL);
+		assert_string_equal(str_cstr(&why), rows[i].why ? rows[i].why : "");
+	}
+	sbat_levels(d, n, level);
+	assert_string_equal(level[0], "sbat,1,2025\ngrub,5\n");
+	assert_string_equal(level[1], "sbat,1,2026\ngrub,6\nshim,5\n");
+	free(level[0]);
+	free(level[1]);
+	sbat_levels(d, 100, level);
+	assert_null(level[0]);
+	assert_null(sbat_parts(d, 100));
 }
 
 static void test_kernel_image_says_its_release(void **state)
@@ -208,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_damaged_elf_is_refused_with_a_reason),
 		cmocka_unit_test(test_pe_gets_sections_behind_what_it_has),
 		cmocka_unit_test(test_nothing_lies_between_sections),
+		cmocka_unit_test(test_revoked_loaders_are_known),
 		cmocka_unit_test(test_kernel_image_says_its_release),
 		cmocka_unit_test(test_set_is_sorted_and_under_usr),
 		cmocka_unit_test(test_list_errors_name_the_line),
