@@ -37,13 +37,48 @@ static size_t target_of(const struct pstore_store *s, const struct pstore_dump *
 	return SIZE_MAX;
 }
 
+static bool same_bytes(const char *path, const struct pstore_view *v)
+{
+	AUTO_FREE char *old = NULL;
+	size_t len;
+
+	return fs_read(path, v->len + 1, &old, &len, NULL) == 0 && len == v->len && memcmp(old, v->data, len) == 0;
+}
+
+/* A file by this name, but nowhere with these bytes: the copy rotted, or the medium did not write what it was given. */
+static bool is_spoilt(const char *dir, const struct pstore_view *v)
+{
+	bool named = false;
+
+	for (unsigned int i = 0; i < PSTORE_STORE_FOLDERS; i++) {
+		char buf[16];
+		AUTO_FREE char *raw = fs_join(dir, pstore_store_raw(i, buf, sizeof(buf))), *path = fs_join(raw, v->file);
+
+		if (same_bytes(path, v))
+			return false;
+		named |= fs_exists(path);
+	}
+	return named;
+}
+
+/* Its text is in the store, and each file in which it is seen now is there as it is, or not at all: one whole view of a record is enough. */
+static bool is_stored(const struct pstore_store *s, const struct pstore_record *r)
+{
+	const struct pstore_stored *h = holder_of(s, r->key);
+	AUTO_FREE char *dir = h ? fs_join(s->dir, h->name) : NULL;
+
+	for (size_t i = 0; h && i < r->n_views; i++)
+		if (is_spoilt(dir, &r->views[i]))
+			return false;
+	return h != NULL;
+}
+
 /* Same bytes in raw, raw.2, ...: 1; a free name: 0 and its path; -errno. */
 static int place_for(const char *dir, const struct pstore_view *v, char **ret_path, struct err *e)
 {
 	for (unsigned int i = 0; i < PSTORE_STORE_FOLDERS; i++) {
 		char buf[16];
-		AUTO_FREE char *raw = fs_join(dir, pstore_store_raw(i, buf, sizeof(buf))), *path = fs_join(raw, v->file), *old = NULL;
-		size_t len;
+		AUTO_FREE char *raw = fs_join(dir, pstore_store_raw(i, buf, sizeof(buf))), *path = fs_join(raw, v->file);
 
 		if (!fs_exists(path)) {
 			int r = fs_exists(raw) ? 0 : fs_mkdir_p(raw, 0700, e);
@@ -53,7 +88,7 @@ static int place_for(const char *dir, const struct pstore_view *v, char **ret_pa
 			*ret_path = TAKE_PTR(path);
 			return 0;
 		}
-		if (fs_read(path, v->len + 1, &old, &len, NULL) == 0 && len == v->len && memcmp(old, v->data, len) == 0)
+		if (same_bytes(path, v))
 			return 1;
 	}
 	return err_set(e, -EEXIST, "'%s': no free name for '%s'", dir, v->file);
@@ -257,7 +292,7 @@ int pstore_store_put(struct pstore_store *s, const struct pstore_dump *d, const 
 	int r;
 
 	for (size_t i = 0; i < d->n; i++)
-		if (!holder_of(s, d->v[i]->key))
+		if (!is_stored(s, d->v[i]))
 			v[n++] = d->v[i];
 	pstore_dump_join(&fresh, v, n);
 	at = target_of(s, d, &fresh);
