@@ -41,7 +41,19 @@ void ladder_end(struct ladder *l);
 /* What is on the device, when libblkid does not know either: other superblocks are looked at. NULL: nothing known. The caller frees. */
 char *ladder_type(const char *device);
 
-/* The last rung: files without a mount (btrfs restore, debugfs rdump) into the folder `to`. -EOPNOTSUPP when there is no such tool. */
-int ladder_dump(const char *device, const char *type, const char *to, char **ret_rung, struct err *e);
+struct ladder_dumped {
+	char *rung;             /* the caller frees */
+	uint64_t files, partial, older;
+};
+
+/*
+ * The last rung: files without a mount (btrfs restore, debugfs rdump) into the folder `to`; the manifest, in which no file is called good,
+ * and the losses go into the folder `logs`. -EOPNOTSUPP when there is no such tool, -ENODATA when it finds no file.
+ */
+int ladder_dump(const char *device, const char *type, const char *to, const char *logs, struct ladder_dumped *ret, struct err *e);
+
+/* The btrfs part of it (ladder_restore.c): partial files are tried again with other superblocks and older roots (T68). */
+int ladder_restore(const char *device, const char *to, struct strv *ret_partial, struct strv *ret_older, char **ret_rung);
+bool ladder_has_files(const char *dir);
 
 #endif

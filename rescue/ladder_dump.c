@@ -4,74 +4,10 @@
 
 #include "child.h"
 #include "fs.h"
+#include "loss.h"
+#include "manifest.h"
 
 #define HOUR 3600ULL
-
-/* "Well block 30474240(gen: 7 level: 0) seems good, ..." and "Found tree root at 30474240 gen 7 level 0": numbers, newest first. */
-static void find_roots(const char *device, struct strv *ret)
-{
-	const char *argv[] = { "btrfs-find-root", device, NULL };
-	struct str out = STR_INIT;
-	struct child c = { .argv = argv, .out = &out, .timeout_s = 2 * HOUR };
-	char *save = NULL;
-
-	(void)child_run(&c, NULL);
-	for (char *line = strtok_r(out.s, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *at = strstr(line, "Well block ");
-		unsigned long long n;
-
-		if ((at && sscanf(at, "Well block %llu", &n) == 1) || sscanf(line, "Found tree root at %llu", &n) == 1)
-			strv_addf(ret, "%llu", n);
-	}
-	str_free(&out);
-}
-
-static bool has_files(const char *dir)
-{
-	const char *argv[] = { "find", dir, "-mindepth", "1", "-type", "f", "-print", "-quit", NULL };
-	AUTO_FREE char *out = NULL;
-
-	return child_output(argv, &out, NULL) == 0 && *out;
-}
-
-static bool restore(const char *device, const char *root, const char *super, const char *to)
-{
-	const char *argv[16] = { "btrfs", "restore", "-s", "-x", "-m", "-S", "-i", "-o", NULL };
-	struct child c = { .argv = argv, .timeout_s = 24 * HOUR };
-	size_t n = 8;
-
-	if (super) {
-		argv[n++] = "-u";
-		argv[n++] = super;
-	}
-	if (root) {
-		argv[n++] = "-t";
-		argv[n++] = root;
-	}
-	argv[n++] = device;
-	argv[n] = to;
-	(void)child_run(&c, NULL);      /* its exit code says little: what counts is what is there */
-	return has_files(to);
-}
-
-static int dump_btrfs(const char *device, const char *to, char **ret_rung)
-{
-	CLEANUP(strv_free) struct strv roots = STRV_INIT;
-	static const char *const supers[] = { NULL, "1", "2" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(supers); i++)
-		if (restore(device, NULL, supers[i], to)) {
-			*ret_rung = xasprintf("btrfs restore, superblock %zu", i);
-			return 0;
-		}
-	find_roots(device, &roots);
-	for (size_t i = 0; i < roots.n && i < 16; i++)
-		if (restore(device, roots.v[i], NULL, to)) {
-			*ret_rung = xasprintf("btrfs restore, tree root %s", roots.v[i]);
-			return 0;
-		}
-	return -ENODATA;
-}
 
 static int dump_ext(const char *device, const char *to, char **ret_rung)
 {
@@ -89,7 +25,7 @@ static int dump_ext(const char *device, const char *to, char **ret_rung)
 		argv[n++] = request;
 		argv[n] = device;
 		(void)child_run(&c, NULL);
-		if (has_files(to)) {
+		if (ladder_has_files(to)) {
 			*ret_rung = xasprintf("debugfs rdump%s", i ? ", another superblock" : "");
 			return 0;
 		}
@@ -97,16 +33,81 @@ static int dump_ext(const char *device, const char *to, char **ret_rung)
 	return -ENODATA;
 }
 
-int ladder_dump(const char *device, const char *type, const char *to, char **ret_rung, struct err *e)
+/* ---- what came out ---- */
+
+static void escape_all(const struct strv *paths, struct strv *ret)
 {
+	for (size_t i = 0; i < paths->n; i++) {
+		CLEANUP(str_free) struct str s = STR_INIT;
+
+		str_addc(&s, ' ');
+		str_add_escaped(&s, paths->v[i]);
+		strv_add(ret, s.s);
+	}
+}
+
+static bool ends_with_one(const char *line, const struct strv *ends)
+{
+	for (size_t i = 0; i < ends->n; i++)
+		if (str_ends(line, ends->v[i]))
+			return true;
+	return false;
+}
+
+/* The manifest of the folder as copy.h writes it: a word in front, which is never "good" here. */
+static int write_manifest(const char *to, const char *logs, const struct strv *partial, struct ladder_dumped *ret, struct err *e)
+{
+	AUTO_FREE char *path = fs_join(logs, "manifest"), *line = NULL;
+	CLEANUP(strv_free) struct strv ends = STRV_INIT;
+	AUTO_FCLOSE FILE *out = fopen(path, "we"), *all = tmpfile();
+	size_t size = 0;
+	ssize_t n;
+	int r = out && all ? manifest_tree(to, all, true, NULL, e) : err_errno(e, "open '%s'", path);
+
+	if (r < 0)
+		return r;
+	escape_all(partial, &ends);
+	rewind(all);
+	while ((n = getline(&line, &size, all)) > 0) {
+		bool cut;
+
+		line[n - 1] = '\0';
+		cut = *line == 'f' && ends_with_one(line, &ends);
+		ret->files += *line == 'f';
+		fprintf(out, "%s %s\n", cut ? "partial" : "unproven", line);
+	}
+	return fflush(out) == 0 ? 0 : err_errno(e, "write '%s'", path);
+}
+
+static int report(const char *to, const char *logs, const struct strv *partial, const struct strv *older, struct ladder_dumped *ret, struct err *e)
+{
+	struct loss losses = LOSS_INIT;
+	int r = loss_open(&losses, logs, NULL, e);
+
+	for (size_t i = 0; r == 0 && i < partial->n; i++)
+		loss_add(&losses, partial->v[i], "partial", NULL, 0, "cut short: the rest of it could not be read, from no root");
+	for (size_t i = 0; r == 0 && i < older->n; i++)
+		loss_add(&losses, older->v[i], "older", NULL, 0, "its newest version could not be read; this one is from an older root");
+	loss_close(&losses);
+	ret->partial = partial->n;
+	ret->older = older->n;
+	return r < 0 ? r : write_manifest(to, logs, partial, ret, e);
+}
+
+int ladder_dump(const char *device, const char *type, const char *to, const char *logs, struct ladder_dumped *ret, struct err *e)
+{
+	CLEANUP(strv_free) struct strv partial = STRV_INIT, older = STRV_INIT;
 	int r = -EOPNOTSUPP;
 
+	*ret = (struct ladder_dumped){ 0 };
 	if (type && str_eq(type, "btrfs"))
-		r = dump_btrfs(device, to, ret_rung);
+		r = ladder_restore(device, to, &partial, &older, &ret->rung);
 	else if (type && str_starts(type, "ext"))
-		r = dump_ext(device, to, ret_rung);
+		r = dump_ext(device, to, &ret->rung);
 	if (r == -EOPNOTSUPP)
 		return err_set(e, r, "'%s' (%s): there is no tool that reads files without a mount; image it with image-device and ask a specialist",
 			       device, type ? type : "unknown type");
-	return r < 0 ? err_set(e, r, "'%s' (%s): reading without a mount found no file either", device, type) : 0;
+	if (r < 0)
+		return err_set(e, r, "'%s' (%s): reading without a mount found no file either", device, type);
+	return report(to, logs, &partial, &older, ret, e);
 }

@@ -6,7 +6,8 @@
  *   r = loss_open(&l, dir, NULL, &e);               dir NULL: nothing is written, only counted
  *   loss_add(&l, "/etc/x", "lost", NULL, 0, "open the file: Input/output error");
  *
- * `what`: lost (no content), partial (with the unreadable byte ranges), attributes (owner, mode, ACL ...), refused. From any thread.
+ * `what`: lost (no content), partial (with the unreadable byte ranges), older (not the newest version), attributes (owner, mode, ACL ...),
+ * refused. From any thread.
  */
 #ifndef RESCUE_LOSS_H
 #define RESCUE_LOSS_H

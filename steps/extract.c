@@ -344,25 +344,26 @@ static int copy(struct context *c, const char *from, struct err *e)
 /* The ladder's last rung: whatever a tool gives, none of it proven. */
 static int dump(struct context *c, struct err *e)
 {
-	AUTO_FREE char *rung = NULL, *type = c->x->type ? xstrdup(type_word(c->x)) : ladder_type(c->x->from.real), *path = NULL;
-	AUTO_FCLOSE FILE *out = NULL;
+	AUTO_FREE char *type = c->x->type ? xstrdup(type_word(c->x)) : ladder_type(c->x->from.real), *rung = NULL;
+	struct ladder_dumped d;
 	int r;
 
 	if (is_archive(c->x))
 		return err_wrap(e, e->code, "only a mount can be written to an archive");
 	r = fs_mkdir_p(c->x->to.real, 0755, e);
 	if (r == 0)
-		r = ladder_dump(c->x->from.real, type, c->x->to.real, &rung, e);
+		r = ladder_dump(c->x->from.real, type, c->x->to.real, c->dir, &d, e);
 	if (r < 0)
 		return r;
+	rung = c->ladder.rung = d.rung;
+	c->ladder.proof = COPY_PROOF_IGNORED;
 	on_tried(c, rung, "holds");
-	path = fs_join(c->dir, "dumped");
-	out = fopen(path, "we");
-	r = out ? manifest_tree(c->x->to.real, out, true, NULL, e) : err_errno(e, "open '%s'", path);
-	if (r < 0)
-		return r;
+	write_report(c, &(struct copy_result){ .files = d.files, .unproven = d.files - d.partial, .partial = d.partial });
 	sync();
-	step_degraded(c->io, "read by '%s' without a mount: nothing proves that the files are good, or that they are all; see %s", rung, path);
+	step_degraded(c->io, "read by '%s' without a mount: nothing proves that the files are good, or that they are all", rung);
+	if (d.partial || d.older)
+		step_degraded(c->io, "partial: %llu cut short, %llu only in an older version: see %s/losses.txt", (unsigned long long)d.partial,
+			      (unsigned long long)d.older, c->dir);
 	return step_mark(c->io, "dumped", e);
 }
 
@@ -425,13 +426,15 @@ const struct step_type step_extract = {
 	.summary = "Get every file out of a damaged filesystem, and know what was lost.",
 	.manual = "The source is set read-only at the block device and never written to. Rungs of a ladder are tried from the gentlest: a plain "
 		  "read-only mount; degraded; a journal replayed on a copy-on-write overlay, because it holds the newest files; without the journal; "
-		  "older roots and other superblocks; btrfs rescue modes one by one; a repair on the overlay (ext4, xfs); at last btrfs restore or "
-		  "debugfs without a mount. Each rung and what it said is in report.txt and report.json.\n\n"
+		  "older roots and other superblocks; btrfs rescue modes one by one; a repair on the overlay (ext4, xfs); at last btrfs restore "
+		  "(with the roots that btrfs-find-root finds; a file that it leaves short is fetched again from older roots) or debugfs, without a "
+		  "mount: neither brings hard links, devices or set-user-ID bits back reliably. Each rung and what it said is in report.txt and report.json.\n\n"
 		  "Owners, modes, times, hard links, holes, links, devices, ACLs, extended attributes, capabilities and chattr flags are kept. A "
 		  "file that cannot be read never stops the rest: losses.txt and losses.jsonl list every lost file, every unreadable byte range (a "
 		  "hole in the copy) and every lost attribute, and the run ends with the exit code for 'degraded'.\n\n"
 		  "manifest has a line for each file, with its hash and one word in front: 'good' was checked by the filesystem's checksums, 'read' "
-		  "was read without an error from a filesystem that has none, 'unproven' was read while checksums were ignored, 'partial' has holes, "
+		  "was read without an error from a filesystem that has none, 'unproven' was read while checksums were ignored or without a mount, "
+		  "'partial' has holes, "
 		  "'linked' is another name of a file.\n\n"
 		  "Interrupted, it goes on: files that were complete before the last mark are kept, all others copied again. An archive begins anew.",
 	.opts = opts, .size = sizeof(struct extract),
