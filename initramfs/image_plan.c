@@ -10,15 +10,18 @@ static const struct need {
 	const char *package;
 } needs[] = {
 	{ "mkfs", "type", "btrfs", "mkfs.btrfs", "btrfs-progs" },
-	{ "mkfs", "type", "ext4", "mkfs.ext4 e2fsck", "e2fsprogs" },
-	{ "mkfs", "type", "ext3", "mkfs.ext3 e2fsck", "e2fsprogs" },
-	{ "mkfs", "type", "ext2", "mkfs.ext2 e2fsck", "e2fsprogs" },
+	{ "mkfs", "type", "ext4", "mke2fs", "e2fsprogs" },
 	{ "mkfs", "type", "xfs", "mkfs.xfs", "xfsprogs" },
 	{ "mkfs", "type", "vfat", "mkfs.vfat", "dosfstools" },
 	{ "mkfs", "type", "swap", "mkswap", "util-linux" },
 	{ "luks-open", NULL, NULL, "cryptsetup", "cryptsetup-bin" },
 	{ "lvm-activate", NULL, NULL, "lvm", "lvm2" },
 	{ "md-assemble", NULL, NULL, "mdadm", "mdadm" },
+	{ "extract", NULL, NULL, "dmsetup", "dmsetup" },         /* rungs on an overlay; then what repairs or reads each filesystem */
+	{ "extract", "type", "btrfs", "btrfs btrfs-find-root", "btrfs-progs" },
+	{ "extract", "type", "ext4", "e2fsck debugfs", "e2fsprogs" },
+	{ "extract", "type", "xfs", "xfs_repair", "xfsprogs" },
+	{ "image-device", NULL, NULL, "ddrescue", "gddrescue" },
 	{ "bacula-restore", "engine", "bextract", "bextract", "bacula-sd" },
 	{ "bacula-restore", "engine", "bconsole", "bconsole bacula-fd", "bacula-console and bacula-fd" },
 };
@@ -59,7 +62,7 @@ static int check_tools(const struct image *im, const char *where, const struct p
 	return 0;
 }
 
-/* `exec` names its program itself, unless it runs inside the target. */
+/* `exec` and `reboot` name their program themselves; inside the target it is the target's business. */
 static int check_exec(const struct image *im, const char *where, const struct plan_step *s, const char *key, struct err *e)
 {
 	const struct opt_val *v = option(s, key);
@@ -77,7 +80,7 @@ static int check_step(const struct image *im, const char *where, const struct pl
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needs); i++)
 		if (applies(&needs[i], s))
 			r = check_tools(im, where, s, &needs[i], e);
-	if (r == 0 && str_eq(s->type->name, "exec") && !option(s, "root"))
+	if (r == 0 && (str_eq(s->type->name, "exec") || str_eq(s->type->name, "reboot")) && !option(s, "root"))
 		r = check_exec(im, where, s, "command", e);
 	if (r == 0 && str_eq(s->type->name, "exec") && !option(s, "root"))
 		r = check_exec(im, where, s, "check", e);

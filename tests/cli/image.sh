@@ -44,6 +44,29 @@ printf 'plan: 1\nsteps: [\n' >"$W/plan.yaml"
 bad 1 "plan.yaml:" --kernel "$release" --plan "$W/plan.yaml"
 printf 'plan: 1\nname: x\nsteps:\n  - exec: {command: [no-such-tool-9, x]}\n' >"$W/plan.yaml"
 bad 1 "step 'exec' runs 'no-such-tool-9', which is not aboard" --kernel "$release" --plan "$W/plan.yaml"
+# what each step type runs: not aboard, so no image
+printf 'prog busybox\napplet sh true\n' >"$W/list"
+while IFS='|' read -r tool package step; do
+	printf 'plan: 1\nname: x\ndevices:\n  a: {serial: A, access: erase, consent: A}\n  b: {serial: B}\n  c: {label: C, access: write}\nsteps:\n  - %s\n' "$step" >"$W/plan.yaml"
+	bad 1 "plan.yaml:8:5: ${step%%:*}: step '${step%%:*}' runs '$tool', which is not aboard: install $package" --kernel "$release" --list "$W/list" --plan "$W/plan.yaml"
+done <<'END'
+mkfs.btrfs|btrfs-progs|mkfs: {device: "${a}", type: btrfs}
+mke2fs|e2fsprogs|mkfs: {device: "${a}", type: ext4}
+mkfs.xfs|xfsprogs|mkfs: {device: "${a}", type: xfs}
+mkfs.vfat|dosfstools|mkfs: {device: "${a}", type: vfat}
+mkswap|util-linux|mkfs: {device: "${a}", type: swap}
+cryptsetup|cryptsetup-bin|luks-open: {device: "${b}", name: n, key-file: /k}
+lvm|lvm2|lvm-activate: {group: g, devices: ["${b}"]}
+mdadm|mdadm|md-assemble: {devices: ["${b}"], name: n}
+dmsetup|dmsetup|extract: {from: "${b}", to: "${c}:/out"}
+ddrescue|gddrescue|image-device: {from: "${b}", to: "${c}:/out"}
+bextract|bacula-sd|bacula-restore: {engine: bextract, volumes: "${b}:/v", bsr: "${b}:/b", to: /target}
+bconsole|bacula-console and bacula-fd|bacula-restore: {engine: bconsole, to: /target, client: c, fileset: f}
+END
+printf 'plan: 1\nname: x\nsteps:\n  - reboot: {command: [no-such-tool-9, x]}\n' >"$W/plan.yaml"
+bad 1 "step 'reboot' runs 'no-such-tool-9', which is not aboard" --kernel "$release" --list "$W/list" --plan "$W/plan.yaml"
+printf 'plan: 1\nname: x\nsteps:\n  - exec: {command: ["true"], repeatable: yes}\n' >"$W/plan.yaml"
+image --kernel "$release" --list "$W/list" --plan "$W/plan.yaml" --initramfs "$W/out" --quiet && rm "$W/out" || fail "a plan whose tools are aboard is refused"
 bad 2 "not a number from 0 to 19" --level 20
 bad 2 "exclude each other" --generic --this-machine
 refuses 2 "nothing to write" "$RESCUE" image
