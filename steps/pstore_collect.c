@@ -76,8 +76,8 @@ static int facts(struct step_io *io, const struct pstore_result *res, struct err
 		r = set_number(io, "records", res->records, e);
 	if (r >= 0)
 		r = set_number(io, "left", res->left, e);
-	if (r >= 0 && newest)
-		r = step_fact_set(io, "newest", newest, e);
+	if (r >= 0)
+		r = step_fact_set(io, "newest", newest ? newest : "no crash", e);
 	return r;
 }
 
@@ -155,7 +155,8 @@ const struct step_type step_pstore_collect = {
 	.summary = "Collect a crashed kernel's last words and make room in NVRAM.",
 	.manual = "Every record of /sys/fs/pstore and every crash variable in efivarfs is copied into the store, synced, read back from the medium and "
 		  "compared; only then it is erased, and its absence proven in efivarfs. Running again stores nothing twice. Each dump gets its raw records, "
-		  "the log put together oldest text first, and report.json with an explanation (pstore.md).\n\n"
+		  "the log put together oldest text first, and report.json with an explanation (pstore.md). The fact newest is one line about the newest "
+		  "crash, or 'no crash'.\n\n"
 		  "Records that cannot be stored or erased stay where they are and the run ends as degraded: a full NVRAM is no reason to stop a recovery.",
 	.opts = opts, .size = sizeof(struct collect),
 	.effect = STEP_DURABLE, .resume = STEP_RERUN,
