@@ -6,24 +6,6 @@
 #include <sys/xattr.h>
 #include <time.h>
 
-/* ---- tasks ---- */
-
-void copy_push(struct copy *c, const struct copy_task *t, size_t n)
-{
-	pthread_mutex_lock(&c->lock);
-	if (c->n + n > c->cap) {
-		c->cap = (c->n + n) * 2;
-		c->stack = xrealloc(c->stack, c->cap * sizeof(*c->stack));
-	}
-	memcpy(c->stack + c->n, t, n * sizeof(*t));
-	c->n += n;
-	if (n > 1)
-		pthread_cond_broadcast(&c->more);
-	else
-		pthread_cond_signal(&c->more);
-	pthread_mutex_unlock(&c->lock);
-}
-
 bool copy_stopped(struct copy *c)
 {
 	return atomic_load_explicit(&c->stop, memory_order_relaxed);
@@ -46,34 +28,6 @@ int copy_fatal(struct copy *c, int code, const char *fmt, ...)
 	return code;
 }
 
-/* Takes the newest task; false when nothing is left and nobody can add any more. */
-static bool pop(struct copy *c, struct copy_task *t)
-{
-	bool got;
-
-	pthread_mutex_lock(&c->lock);
-	while (!c->n && c->active)
-		pthread_cond_wait(&c->more, &c->lock);
-	got = c->n > 0;
-	if (got) {
-		*t = c->stack[--c->n];
-		c->active++;
-	} else {
-		c->over = true;
-		pthread_cond_broadcast(&c->more);
-	}
-	pthread_mutex_unlock(&c->lock);
-	return got;
-}
-
-static void task_done(struct copy *c)
-{
-	pthread_mutex_lock(&c->lock);
-	if (--c->active == 0 && !c->n)
-		pthread_cond_broadcast(&c->more);
-	pthread_mutex_unlock(&c->lock);
-}
-
 static void set_current(struct copy_worker *w, const struct copy_dir *d)
 {
 	CLEANUP(str_free) struct str path = STR_INIT;
@@ -84,29 +38,31 @@ static void set_current(struct copy_worker *w, const struct copy_dir *d)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void do_files(struct copy_worker *w, struct copy_task *t)
+static void do_files(struct copy_worker *w, const struct copy_task *t)
 {
+	uint32_t i;
+
 	set_current(w, t->dir);
-	for (size_t i = 0; i < t->batch->n && !copy_stopped(w->c); i++)
-		copy_entry(w, t->dir, &t->batch->ent[i]);
-	free(t->batch);
+	while (copy_next(w, &i))
+		if (!copy_stopped(w->c))
+			copy_entry(w, t->dir, &t->batch->ent[i]);
 }
 
 /* After a stop the tasks are still taken off the stack, so that what they hold is given back. */
 static void *worker_main(void *arg)
 {
 	struct copy_worker *w = arg;
-	struct copy_task t;
 
-	while (pop(w->c, &t)) {
-		if (t.type == TASK_DIR)
-			copy_walk_dir(w, &t);
-		else if (t.type == TASK_SCAN)
-			copy_walk_scan(w, t.dir);
+	while (copy_pop(w)) {
+		struct copy_task *t = &w->task;
+
+		if (t->type == TASK_DIR)
+			copy_walk_dir(w, t);
+		else if (t->type == TASK_SCAN)
+			copy_walk_scan(w, t->dir);
 		else
-			do_files(w, &t);
-		copy_dir_put(w, t.dir);
-		task_done(w->c);
+			do_files(w, t);
+		copy_task_done(w);
 	}
 	return NULL;
 }

@@ -16,7 +16,6 @@
 #include "xattr.h"
 
 #define COPY_BUF (1 * MIB)              /* a file of at most this size is one read and one write */
-#define COPY_BATCH 64                   /* files a thread takes at once */
 #define COPY_CHUNK 4096                 /* entries of a folder that are in memory at once */
 #ifndef STATX_SUBVOL
 #define STATX_SUBVOL 0x00008000U
@@ -40,8 +39,9 @@ struct copy_ent {
 	unsigned char type;             /* DT_* */
 };
 
-/* One block of memory: entries, then their names. */
+/* One block of memory: entries, then their names. Shared by the workers that have a part of it. */
 struct copy_batch {
+	atomic_uint refs;
 	size_t n;
 	struct copy_ent ent[];
 };
@@ -52,7 +52,8 @@ struct copy_task {
 	enum copy_task_type type;
 	struct copy_dir *dir;           /* holds a reference */
 	char *name;                     /* TASK_DIR: the folder in dir */
-	struct copy_batch *batch;       /* TASK_FILES */
+	struct copy_batch *batch;       /* TASK_FILES: entries from..to of it */
+	uint32_t from, to;
 };
 
 struct copy;
@@ -62,6 +63,8 @@ struct copy_worker {
 	pthread_t thread;
 	char *buf;
 	struct hash *hash;
+	struct copy_task task;          /* at hand; under copy.lock */
+	_Atomic uint64_t span;          /* TASK_FILES: next entry << 32 | end; whoever has nothing to do takes a half off the end */
 	/* of the file at hand */
 	struct loss_range *bad;         /* unreadable ranges */
 	size_t n_bad;
@@ -120,8 +123,13 @@ struct copy {
 	unsigned int n_workers;
 };
 
-/* copy.c */
+/* copy_task.c */
 void copy_push(struct copy *c, const struct copy_task *t, size_t n);
+bool copy_pop(struct copy_worker *w);                   /* into w->task; false: all is done */
+bool copy_next(struct copy_worker *w, uint32_t *ret);   /* TASK_FILES: the next entry of w->task */
+void copy_task_done(struct copy_worker *w);
+
+/* copy.c */
 /* Stops everything; the first call wins. Returns code. */
 int copy_fatal(struct copy *c, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 bool copy_stopped(struct copy *c);

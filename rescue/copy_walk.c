@@ -83,6 +83,7 @@ static struct copy_batch *make_batch(const struct chunk *k, const size_t *which,
 	for (size_t i = 0; i < n; i++)
 		bytes += strlen(k->names.s + k->v[which[i]].name) + 1;
 	b = xmalloc(bytes);
+	atomic_init(&b->refs, 1);
 	b->n = n;
 	to = (char *)&b->ent[n];
 	for (size_t i = 0; i < n; i++) {
@@ -119,7 +120,7 @@ static void choose(struct copy_worker *w, struct copy_dir *d, struct chunk *k, s
 	}
 }
 
-/* The stack is last in, first out: the rest of the folder goes on first, then folders and batches from the last to the first. */
+/* The stack is last in, first out: the rest of the folder goes on first, then folders from the last to the first, then the files. */
 static void push_all(struct copy_worker *w, struct copy_dir *d, struct chunk *k)
 {
 	AUTO_FREE size_t *dirs = xcalloc(k->n + 1, sizeof(*dirs)), *files = xcalloc(k->n + 1, sizeof(*files));
@@ -127,18 +128,14 @@ static void push_all(struct copy_worker *w, struct copy_dir *d, struct chunk *k)
 	AUTO_FREE struct copy_task *t = NULL;
 
 	choose(w, d, k, dirs, &n_dirs, files, &n_files);
-	t = xcalloc(2 + n_dirs + n_files / COPY_BATCH, sizeof(*t));
+	t = xcalloc(2 + n_dirs, sizeof(*t));
 	if (!k->end)
 		t[n++] = (struct copy_task){ .type = TASK_SCAN, .dir = copy_dir_ref(d) };
 	while (n_dirs-- > 0)
 		t[n++] = (struct copy_task){ .type = TASK_DIR, .dir = copy_dir_ref(d), .name = xstrdup(k->names.s + k->v[dirs[n_dirs]].name) };
-	while (n_files) {
-		size_t from = (n_files - 1) / COPY_BATCH * COPY_BATCH;
-
-		t[n++] = (struct copy_task){ .type = TASK_FILES, .dir = copy_dir_ref(d),
-					     .batch = make_batch(k, files + from, n_files - from) };
-		n_files = from;
-	}
+	if (n_files)
+		t[n++] = (struct copy_task){ .type = TASK_FILES, .dir = copy_dir_ref(d), .batch = make_batch(k, files, n_files),
+					     .to = (uint32_t)n_files };
 	if (n)
 		copy_push(w->c, t, n);
 }
@@ -237,6 +234,8 @@ int copy_walk_first(struct copy_worker *w, struct copy_dir *root, const char *pa
 	} else {
 		t.type = TASK_FILES;
 		t.batch = xmalloc(sizeof(struct copy_batch) + sizeof(struct copy_ent) + strlen(parts.v[parts.n - 1]) + 1);
+		atomic_init(&t.batch->refs, 1);
+		t.to = 1;
 		t.batch->n = 1;
 		t.batch->ent[0] = (struct copy_ent){ st.st_ino, strcpy((char *)&t.batch->ent[1], parts.v[parts.n - 1]), IFTODT(st.st_mode) };
 	}

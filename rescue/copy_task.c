@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who does what: a stack of tasks, newest first, so that a folder is finished before the next is begun and memory stays flat. Workers take
+ * different folders as long as there are some (two that create files in one folder wait for each other); one that finds the stack empty
+ * takes half of what another one still has to do.
+ */
+#include "copy_int.h"
+
+void copy_push(struct copy *c, const struct copy_task *t, size_t n)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->n + n > c->cap) {
+		c->cap = (c->n + n) * 2;
+		c->stack = xrealloc(c->stack, c->cap * sizeof(*c->stack));
+	}
+	memcpy(c->stack + c->n, t, n * sizeof(*t));
+	c->n += n;
+	pthread_cond_broadcast(&c->more);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static uint64_t make_span(uint32_t next, uint32_t end)
+{
+	return (uint64_t)next << 32 | end;
+}
+
+static uint32_t span_left(uint64_t span)
+{
+	return (uint32_t)span - (uint32_t)(span >> 32);
+}
+
+/* The owner's side: the next entry of its task. */
+bool copy_next(struct copy_worker *w, uint32_t *ret)
+{
+	uint64_t s = atomic_load(&w->span);
+
+	while (span_left(s))
+		if (atomic_compare_exchange_weak(&w->span, &s, s + make_span(1, 0))) {
+			*ret = (uint32_t)(s >> 32);
+			return true;
+		}
+	return false;
+}
+
+/* Takes half of what w has left, off the end. */
+static bool take(struct copy_worker *w, struct copy_task *ret)
+{
+	uint64_t s = atomic_load(&w->span);
+	uint32_t n;
+
+	do {
+		n = span_left(s) / 2;
+		if (!n)
+			return false;
+	} while (!atomic_compare_exchange_weak(&w->span, &s, s - n));
+	*ret = w->task;
+	ret->to = (uint32_t)s;
+	ret->from = ret->to - n;
+	(void)copy_dir_ref(ret->dir);
+	atomic_fetch_add(&ret->batch->refs, 1);
+	return true;
+}
+
+static bool steal(struct copy *c, struct copy_task *ret)
+{
+	struct copy_worker *most = NULL;
+
+	for (unsigned int i = 0; i < c->n_workers; i++)
+		if (!most || span_left(atomic_load(&c->workers[i].span)) > span_left(atomic_load(&most->span)))
+			most = &c->workers[i];
+	return most && take(most, ret);
+}
+
+/* False when nothing is left and nobody can add any more. */
+bool copy_pop(struct copy_worker *w)
+{
+	struct copy *c = w->c;
+	bool got;
+
+	pthread_mutex_lock(&c->lock);
+	while (!(got = c->n > 0 || steal(c, &w->task)) && c->active)
+		pthread_cond_wait(&c->more, &c->lock);
+	if (got) {
+		if (c->n)
+			w->task = c->stack[--c->n];
+		c->active++;
+		if (w->task.type == TASK_FILES)
+			atomic_store(&w->span, make_span(w->task.from, w->task.to));
+	} else {
+		c->over = true;
+		pthread_cond_broadcast(&c->more);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return got;
+}
+
+void copy_task_done(struct copy_worker *w)
+{
+	struct copy *c = w->c;
+	struct copy_task t = w->task;
+
+	pthread_mutex_lock(&c->lock);
+	atomic_store(&w->span, 0);
+	if (--c->active == 0 && !c->n)
+		pthread_cond_broadcast(&c->more);
+	pthread_mutex_unlock(&c->lock);
+	if (t.batch && atomic_fetch_sub(&t.batch->refs, 1) == 1)
+		free(t.batch);
+	copy_dir_put(w, t.dir);         /* not earlier: until here somebody else may take a part of the task */
+}
