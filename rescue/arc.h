@@ -70,5 +70,7 @@ int arc_out_item(struct arc_out *out, const struct arc_item *it, struct err *e);
 int arc_out_data(struct arc_out *out, const void *buf, size_t n, struct err *e);
 /* Finishes the archive; the descriptor stays open. */
 int arc_out_close(struct arc_out *out, struct err *e);
+/* Instead: writes nothing more, so that a reader sees that the archive is cut off. */
+void arc_out_abandon(struct arc_out *out);
 
 #endif

@@ -130,3 +130,11 @@ int arc_out_close(struct arc_out *out, struct err *e)
 	free(out);
 	return r;
 }
+
+void arc_out_abandon(struct arc_out *out)
+{
+	(void)archive_write_fail(out->a);
+	archive_entry_free(out->ae);
+	archive_write_free(out->a);
+	free(out);
+}

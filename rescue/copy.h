@@ -40,6 +40,7 @@ struct copy_result {
 };
 
 struct arc_out;
+struct manifest_set;
 
 struct copy_opts {
 	int src, dst;                   /* folders; dst -1 with `archive` */
@@ -47,6 +48,7 @@ struct copy_opts {
 	struct arc_out *archive;    /* or a destination folder */
 	const char *logs;               /* folder for manifest and losses, or NULL: none */
 	const struct strv *first, *include, *exclude;   /* may be NULL */
+	const struct manifest_set *known;       /* or NULL: only files that this manifest does not know as they are now */
 	int64_t since;                  /* seconds: only files whose mtime or ctime is not older; INT64_MIN: all */
 	unsigned int threads;           /* 0: chosen */
 	enum copy_proof proof;

@@ -195,7 +195,7 @@ void copy_lost_ranges(struct copy_worker *w, struct copy_dir *d, const char *nam
 /* copy_match.c */
 enum copy_want { WANT_NO, WANT_ALL, WANT_MAYBE };       /* MAYBE: a folder below which something may be wanted */
 enum copy_want copy_match(const struct copy *c, const struct copy_dir *d, const char *name, bool folder);
-bool copy_since(const struct copy *c, const struct statx *st);
+bool copy_since(const struct copy *c, const struct copy_dir *d, const char *name, const struct statx *st);
 
 /* copy_archive.c */
 int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *name, int fd, const struct statx *st, const char *target,

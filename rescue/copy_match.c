@@ -3,6 +3,8 @@
 
 #include <fnmatch.h>
 
+#include "manifest_set.h"
+
 /*
  * A pattern with a slash in it is matched against the whole path from the source's root, one without against the name alone.
  * What lies below something that matches, matches.
@@ -75,7 +77,17 @@ enum copy_want copy_match(const struct copy *c, const struct copy_dir *d, const 
 	return want;
 }
 
-bool copy_since(const struct copy *c, const struct statx *st)
+static bool is_known(const struct copy *c, const struct copy_dir *d, const char *name, const struct statx *st)
 {
-	return c->o->since == INT64_MIN || st->stx_mtime.tv_sec >= c->o->since || st->stx_ctime.tv_sec >= c->o->since;
+	CLEANUP(str_free) struct str path = STR_INIT;
+
+	copy_dir_path(d, name, &path);
+	return manifest_set_has(c->o->known, &(struct manifest_line){ .st = st, .path = str_cstr(&path) });
+}
+
+bool copy_since(const struct copy *c, const struct copy_dir *d, const char *name, const struct statx *st)
+{
+	if (c->o->since != INT64_MIN && st->stx_mtime.tv_sec < c->o->since && st->stx_ctime.tv_sec < c->o->since)
+		return false;
+	return !c->o->known || !is_known(c, d, name, st);
 }

@@ -9,17 +9,17 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
-#include "arc.h"
-#include "copy.h"
+#include "child.h"
+#include "copy_to.h"
 #include "fs.h"
 #include "ladder.h"
-#include "manifest.h"
+#include "manifest_set.h"
 #include "step.h"
 
 struct extract {
-	struct opt_path from, to;
+	struct opt_path from, to, known;
 	struct opt_devices more;
-	struct strv first, include, exclude;
+	struct strv pipe, first, include, exclude;
 	char *since;
 	int type;
 	uint64_t threads, mark;
@@ -31,14 +31,20 @@ static const struct opt opts[] = {
 	  .help = "The damaged device, or a folder that can be read." },
 	{ "more", OPT_DEVICES, OPT_FIELD(struct extract, more), .access = ACCESS_READ,
 	  .help = "Further devices of the same btrfs, those that are left." },
-	{ "to", OPT_PATH, OPT_FIELD(struct extract, to), .flags = OPT_REQUIRED, .access = ACCESS_WRITE,
+	{ "to", OPT_PATH, OPT_FIELD(struct extract, to), .access = ACCESS_WRITE, .excl = "pipe",
 	  .help = "A folder (made when missing, else empty), or an archive when the name ends in .tar or .tar.zst." },
+	{ "pipe", OPT_LIST, OPT_FIELD(struct extract, pipe), .flags = OPT_NOT_EMPTY,
+	  .help = "Instead of 'to': a program and its arguments that gets a .tar.zst on its standard input, such as "
+		  "[ssh, me@host, 'cat >all.tar.zst']. It must end with exit code 0." },
 	{ "first", OPT_LIST, OPT_FIELD(struct extract, first), .help = "Paths that are copied before everything else, in this order." },
 	{ "include", OPT_LIST, OPT_FIELD(struct extract, include),
 	  .help = "Only what matches one of these patterns. With a '/' the whole path from the top is matched, without one the name." },
 	{ "exclude", OPT_LIST, OPT_FIELD(struct extract, exclude), .help = "Nothing that matches one of these patterns, nor what is below it." },
 	{ "since", OPT_STR, OPT_FIELD(struct extract, since),
 	  .help = "Only files changed since then: 2026-11-28T18:00:00 (UTC) or seconds since 1970 as @1795888800." },
+	{ "since-manifest", OPT_PATH, OPT_FIELD(struct extract, known), .access = ACCESS_READ,
+	  .help = "Only files that this manifest (of an earlier extract, or of 'rescue manifest') does not have, or has with another mode, owner, "
+		  "size or time." },
 	{ "type", OPT_ENUM, OPT_FIELD(struct extract, type), .choices = "auto btrfs ext4 xfs", .def = "auto",
 	  .help = "The filesystem, when it can no longer be told from the device." },
 	{ "verify", OPT_BOOL, OPT_FIELD(struct extract, verify), .def = "no",
@@ -50,9 +56,10 @@ static const struct opt opts[] = {
 	OPT_END
 };
 
-static bool is_archive(const struct extract *x)
+/* An archive, to a file or a program. */
+static bool is_stream(const struct extract *x)
 {
-	return str_ends(x->to.path, ".tar") || str_ends(x->to.path, ".tar.zst");
+	return x->pipe.n || str_ends(x->to.path, ".tar") || str_ends(x->to.path, ".tar.zst");
 }
 
 static int parse_since(const char *text, int64_t *ret, struct err *e)
@@ -102,7 +109,7 @@ static int check_to(const struct extract *x, bool resume, struct err *e)
 	bool empty = true;
 	int r;
 
-	if (is_archive(x) || !fs_exists(x->to.real))
+	if (is_stream(x) || !fs_exists(x->to.real))
 		return 0;
 	if (!fs_is_dir(x->to.real))
 		return err_set(e, -ENOTDIR, "'%s': is not a folder", x->to.real);
@@ -110,6 +117,15 @@ static int check_to(const struct extract *x, bool resume, struct err *e)
 	if (r < 0 || empty || x->merge || resume)
 		return r;
 	return err_set(e, -ENOTEMPTY, "'%s': is not empty; give another folder, or merge: yes", x->to.real);
+}
+
+static int check_pipe(const struct extract *x, struct err *e)
+{
+	AUTO_FREE char *prog = x->pipe.n ? child_find(x->pipe.v[0]) : NULL;
+
+	if (!x->pipe.n && !x->to.path)
+		return err_set(e, -EINVAL, "neither 'to' nor 'pipe' is given: say where the files go");
+	return x->pipe.n && !prog ? err_set(e, -ENOENT, "pipe: '%s': no such program", x->pipe.v[0]) : 0;
 }
 
 static int preflight(void *self, struct step_io *io, struct err *e)
@@ -123,9 +139,14 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 	for (size_t i = 0; i < x->first.n; i++)
 		if (x->first.v[i][0] != '/')
 			return err_set(e, -EINVAL, "first '%s': must begin with '/', the top of the source", x->first.v[i]);
+	r = check_pipe(x, e);
+	if (r < 0)
+		return r;
 	if (x->from.real && !x->from.device && !fs_exists(x->from.real))
 		return err_set(e, -ENOENT, "'%s': does not exist", x->from.real);
-	if (!x->from.real || !x->to.real)
+	if (x->known.real && access(x->known.real, R_OK) < 0)
+		return err_errno(e, "since-manifest '%s'", x->known.real);
+	if (!x->from.real || (!x->pipe.n && !x->to.real))
 		return STEP_LATER;
 	return check_to(x, step_is_resume(io), e);
 }
@@ -197,7 +218,7 @@ static int check_space(struct context *c, const char *from, struct err *e)
 	avail = d.f_bavail * d.f_frsize;
 	c->bytes = used;
 	c->files = s.f_files ? s.f_files - s.f_ffree : 0;
-	if (!c->ladder.at || x->include.n || x->exclude.n || x->since || step_is_resume(c->io))
+	if (!c->ladder.at || x->include.n || x->exclude.n || x->since || x->known.path || step_is_resume(c->io))
 		return 0;
 	if (used > avail)
 		return err_set(e, -ENOSPC, "'%s': too small: %s free, the source holds %s", x->to.real, str_human_size(have, sizeof(have), avail),
@@ -270,7 +291,7 @@ static void say(struct context *c, const struct copy_result *r)
 static struct copy_opts copy_options(struct context *c, int src, const char *from)
 {
 	const struct extract *x = c->x;
-	struct copy_opts o = { .src = src, .dst = -1, .src_name = from, .dst_name = x->to.real, .logs = c->dir, .first = &x->first,
+	struct copy_opts o = { .src = src, .dst = -1, .src_name = from, .logs = c->dir, .first = &x->first,
 			       .include = &x->include, .exclude = &x->exclude, .threads = (unsigned int)x->threads,
 			       .proof = c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE,
 			       .btrfs = c->ladder.type && str_eq(c->ladder.type, "btrfs"), .mark_s = x->mark, .resume = step_last_mark(c->io),
@@ -280,62 +301,44 @@ static struct copy_opts copy_options(struct context *c, int src, const char *fro
 	return o;
 }
 
-static int to_folder(struct context *c, struct copy_opts *o, struct copy_result *res, struct err *e)
+static int to_command(struct context *c, struct copy_opts *o, struct copy_result *res, struct err *e)
 {
-	AUTO_CLOSE int dst = open(c->x->to.real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FREE const char **argv = xcalloc(c->x->pipe.n + 1, sizeof(*argv));
 
-	if (dst < 0)
-		return err_errno(e, "open folder '%s'", c->x->to.real);
-	o->dst = dst;
-	return copy_tree(o, res, e);
+	for (size_t i = 0; i < c->x->pipe.n; i++)
+		argv[i] = c->x->pipe.v[i];
+	return copy_to_command(o, argv, res, e);
 }
 
-/* An archive cannot be continued: it is written under another name, and begins anew after an interruption. */
-static int to_archive(struct context *c, struct copy_opts *o, struct copy_result *res, struct err *e)
+static void free_set(struct manifest_set **s)
 {
-	AUTO_FREE char *part = xasprintf("%s.part", c->x->to.real);
-	enum arc_filter filter = str_ends(c->x->to.path, ".zst") ? ARC_ZSTD : ARC_PLAIN;
-	AUTO_CLOSE int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	int r, closed;
-
-	if (fd < 0)
-		return err_errno(e, "open '%s'", part);
-	o->resume = NULL;
-	r = arc_out_open(&o->archive, fd, filter, cpus > 0 ? (unsigned int)cpus : 1, e);
-	if (r < 0)
-		return r;
-	r = copy_tree(o, res, e);
-	closed = arc_out_close(o->archive, r == 0 ? e : NULL);
-	r = r == 0 ? closed : r;
-	if (r == 0 && (fsync(fd) < 0 || rename(part, c->x->to.real) < 0))
-		r = err_errno(e, "finish '%s'", c->x->to.real);
-	if (r == 0)
-		r = fs_sync_parent(c->x->to.real, e);
-	if (r == 0)
-		r = step_mark(c->io, "archive", e);
-	if (r < 0)
-		(void)unlink(part);
-	return r;
+	manifest_set_free(*s);
 }
 
 static int copy(struct context *c, const char *from, struct err *e)
 {
 	AUTO_CLOSE int src = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(free_set) struct manifest_set *known = NULL;
 	struct copy_result res = { 0 };
 	struct copy_opts o = copy_options(c, src, from);
 	int r;
 
 	if (src < 0)
 		return err_errno(e, "open folder '%s'", from);
-	if (!is_archive(c->x)) {
+	if (c->x->known.real && manifest_set_read(&known, c->x->known.real, e) < 0)
+		return e->code;
+	o.known = known;
+	if (!is_stream(c->x)) {
 		r = fs_mkdir_p(c->x->to.real, 0755, e);
 		if (r == 0)
 			r = check_space(c, from, e);
 		if (r < 0)
 			return r;
+		r = copy_to_folder(&o, c->x->to.real, &res, e);
+	} else {
+		r = c->x->pipe.n ? to_command(c, &o, &res, e) : copy_to_archive(&o, c->x->to.real, &res, e);
+		r = r == 0 ? step_mark(c->io, "archive", e) : r;
 	}
-	r = is_archive(c->x) ? to_archive(c, &o, &res, e) : to_folder(c, &o, &res, e);
 	say(c, &res);
 	write_report(c, &res);
 	return r;
@@ -348,7 +351,7 @@ static int dump(struct context *c, struct err *e)
 	struct ladder_dumped d;
 	int r;
 
-	if (is_archive(c->x))
+	if (is_stream(c->x))
 		return err_wrap(e, e->code, "only a mount can be written to an archive");
 	r = fs_mkdir_p(c->x->to.real, 0755, e);
 	if (r == 0)
@@ -411,11 +414,11 @@ static int verify(void *self, struct step_io *io, struct err *e)
 	AUTO_FREE char *manifest = dir ? fs_join(dir, "manifest") : NULL;
 	AUTO_CLOSE int dst = -1;
 
-	if (!mark || !fs_exists(x->to.real)) {
-		err_set(e, 0, "'%s': nothing was extracted", x->to.real);
+	if (!mark || (!x->pipe.n && !fs_exists(x->to.real))) {
+		err_set(e, 0, "'%s': nothing was extracted", x->pipe.n ? x->pipe.v[0] : x->to.real);
 		return 0;
 	}
-	if (!x->verify || !manifest || is_archive(x) || str_eq(mark, "dumped"))
+	if (!x->verify || !manifest || is_stream(x) || str_eq(mark, "dumped"))
 		return 1;
 	dst = open(x->to.real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return dst < 0 ? err_errno(e, "open folder '%s'", x->to.real) : copy_verify(manifest, dst, on_seen, io, e);
@@ -436,7 +439,8 @@ const struct step_type step_extract = {
 		  "was read without an error from a filesystem that has none, 'unproven' was read while checksums were ignored or without a mount, "
 		  "'partial' has holes, "
 		  "'linked' is another name of a file.\n\n"
-		  "Interrupted, it goes on: files that were complete before the last mark are kept, all others copied again. An archive begins anew.",
+		  "Interrupted, it goes on: files that were complete before the last mark are kept, all others copied again. An archive "
+		  "and what goes to a program begin anew; when the copy fails, they end in the middle and nobody takes them for whole.",
 	.opts = opts, .size = sizeof(struct extract),
 	.effect = STEP_DURABLE, .resume = STEP_FROM_MARK,
 	.preflight = preflight, .run = run, .verify = verify,

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tree_lib.sh"
 need_root
-need mkfs.btrfs mkfs.ext4 mkfs.xfs setfattr setfacl python3 bsdtar
+need mkfs.btrfs mkfs.ext4 mkfs.xfs setfattr setfacl python3 bsdtar zstd
 
 for fs in btrfs ext4 xfs; do
 	mkdir "$W/$fs"
@@ -47,6 +47,35 @@ rm "$W/btrfs/src/sock"; touch -d '2010-10-10 10:10:10.10' "$W/btrfs/src"
 same_tree "$W/btrfs/src" "$W/btrfs/again"
 unflag "$W/btrfs/again"; rm -rf "$W/btrfs/again"
 
+# into a program that reads the archive; one that fails, and one that stops reading, are named; what was cut off cannot be taken for whole
+pipe_plan() { # FROM COMMAND: a plan whose archive goes to a shell's command
+	printf 'plan: 1\nname: p\nsteps:\n  - extract:\n      id: get\n      from: "%s"\n      pipe: [sh, -c, "%s"]\n' "$1" "$2" >"$W/plan.yaml"
+}
+pipe_plan "$W/btrfs/src" "cat >$W/ext4/sent.tar.zst"
+run_plan 0
+restore_plan "$W/ext4/sent.tar.zst" "$W/btrfs/again" "verify: yes"
+run_plan 0
+same_tree "$W/btrfs/src" "$W/btrfs/again"
+unflag "$W/btrfs/again"; rm -rf "$W/btrfs/again"
+pipe_plan "$W/btrfs/src" "cat >$W/ext4/sent.tar.zst; echo no room over there >&2; exit 4"
+run_plan 1
+grep -q "sh: exit code 4: no room over there" "$W/run.log" || fail "no sentence about a program that failed"
+pipe_plan "$W/btrfs/src" "head -c 100000 >$W/ext4/sent.tar.zst; echo line is gone >&2; exit 255"
+run_plan 1
+grep -q "sh: exit code 255: line is gone" "$W/run.log" || fail "no sentence about a program that stopped reading"
+head -c 100M /dev/urandom >"$W/ext4/large"
+pipe_plan "$W/ext4" "cat >$W/xfs/sent.tar.zst"
+mkdir -p "$W/state"; rm -rf "$W/state"; mkdir "$W/state"
+"$RESCUE" run "$W/plan.yaml" --state "$W/state" >"$W/run.log" 2>&1 </dev/null & p=$!
+until [ -s "$W/xfs/sent.tar.zst" ]; do sleep 0.02; done
+kill -TERM $p; wait $p || true
+refuses 1 "" zstd -qt "$W/xfs/sent.tar.zst"
+rm -f "$W/ext4/large" "$W/ext4/sent.tar.zst" "$W/xfs/sent.tar.zst"
+pipe_plan "$W/btrfs/src" "true"; sed -i 's/\[sh,/[no-such-program,/' "$W/plan.yaml"
+refuses 3 "pipe: 'no-such-program': no such program" "$RESCUE" run "$W/plan.yaml" --state "$W/state5"
+sed -i '/pipe:/d' "$W/plan.yaml"
+refuses 3 "neither 'to' nor 'pipe' is given: say where the files go" "$RESCUE" run "$W/plan.yaml" --state "$W/state6"
+
 # first, include, exclude, since
 mkdir "$W/s"
 (cd "$W/s" && mkdir -p a/b c/d/e && touch a/1 a/b/2.log c/d/e/3 c/d/4.log && touch -d 2000-01-01 a/1 c/d/e/3)
@@ -62,6 +91,19 @@ touch -d '+1 hour' "$W/s/a/1"
 extract_plan "$W/s" "$W/ext4/h" "since: '$(date -u -d '+30 min' +%Y-%m-%dT%H:%M:%S)'"
 run_plan 0
 equal "$(files "$W/ext4/h")" "./a/1 " "since"
+
+# only what an earlier extract's manifest does not have as it is now
+extract_plan "$W/s" "$W/ext4/i"
+run_plan 0
+cp "$(report manifest)" "$W/ext4/known"
+echo new >"$W/s/c/new"; echo x >>"$W/s/a/b/2.log"; chmod 700 "$W/s/c/d/e/3"
+extract_plan "$W/s" "$W/ext4/j" "since-manifest: $W/ext4/known"
+run_plan 0
+equal "$(files "$W/ext4/j")" "./a/b/2.log ./c/d/e/3 ./c/new " "since-manifest"
+"$RESCUE" manifest "$W/s" >"$W/ext4/known"
+extract_plan "$W/s" "$W/ext4/k" "since-manifest: $W/ext4/known"
+run_plan 0
+equal "$(files "$W/ext4/k")" "" "nothing has changed since"
 
 # killed at every mark and resumed, twice: the same tree (T68); half-written files are seen
 for point in copy.mark.before-sync copy.mark.synced step.mark.before step.mark.after; do
