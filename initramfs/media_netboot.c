@@ -37,27 +37,43 @@ static int check_folder(const char *dir, struct err *e)
 	return 0;
 }
 
-static int put_copy(const char *dir, const char *name, const char *from, struct err *e)
-{
-	CLEANUP(out_file_drop) struct out_file o = OUT_FILE_INIT;
-	AUTO_FREE char *path = fs_join(dir, name);
-	uint64_t size;
-	int r = out_file_open(&o, path, e);
+/* What goes into the folder: a copy of a file, or a text. */
+struct item {
+	const char *name, *from, *text;
+	struct out_file out;
+};
 
+static int fill(const char *dir, struct item *it, struct err *e)
+{
+	AUTO_FREE char *path = fs_join(dir, it->name);
+	uint64_t size;
+	int r = out_file_open(&it->out, path, e);
+
+	if (r < 0 || it->text)
+		return r < 0 ? r : fs_write_all(it->out.fd, it->text, strlen(it->text), e);
+	r = media_file_size(it->from, &size, e);
 	if (r == 0)
-		r = media_file_size(from, &size, e);
-	if (r == 0)
-		r = media_copy_at(o.fd, 0, from, e);
-	if (r == 0 && ftruncate(o.fd, (off_t)size) < 0)
+		r = media_copy_at(it->out.fd, 0, it->from, e);
+	if (r == 0 && ftruncate(it->out.fd, (off_t)size) < 0)
 		r = err_errno(e, "write '%s'", path);
-	return r < 0 ? r : out_file_commit(&o, 0644, e);
+	return r;
 }
 
-static int put_text(const char *dir, const char *name, const char *text, struct err *e)
+/* Everything is written before the first name appears: a folder is never half new, and a full disk leaves it as it was. */
+static int put(const char *dir, struct item *items, size_t n, struct err *e)
 {
-	AUTO_FREE char *path = fs_join(dir, name);
+	bool fresh = !fs_exists(dir);
+	int r = fs_mkdir_p(dir, 0755, e);
 
-	return fs_write_atomic(path, text, strlen(text), 0644, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = fill(dir, &items[i], e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = out_file_commit(&items[i].out, 0644, e);
+	for (size_t i = 0; i < n; i++)
+		out_file_drop(&items[i].out);
+	if (r < 0 && fresh)
+		rmdir(dir);
+	return r;
 }
 
 int media_netboot(const struct media *m, const char *dir, struct err *e)
@@ -69,18 +85,11 @@ int media_netboot(const struct media *m, const char *dir, struct err *e)
 			 "kernel vmlinuz initrd=initramfs.img ip=dhcp %s\ninitrd initramfs.img\nboot\n", cmdline);
 	grub = xasprintf("# for GRUB started over the network: the folder lies beside this file\nmenuentry 'rescue' {\n"
 			 "\tlinux vmlinuz ip=dhcp %s\n\tinitrd initramfs.img\n}\n", cmdline);
+	struct item items[] = { { MARK, NULL, "made by rescue image --netboot\n", OUT_FILE_INIT }, { "vmlinuz", m->kernel, NULL, OUT_FILE_INIT },
+				{ "initramfs.img", m->initramfs, NULL, OUT_FILE_INIT }, { "boot.ipxe", NULL, ipxe, OUT_FILE_INIT }, { "grub.cfg", NULL, grub, OUT_FILE_INIT } };
+
 	if (r == 0)
-		r = fs_mkdir_p(dir, 0755, e);
-	if (r == 0)
-		r = put_text(dir, MARK, "made by rescue image --netboot\n", e);
-	if (r == 0)
-		r = put_copy(dir, "vmlinuz", m->kernel, e);
-	if (r == 0)
-		r = put_copy(dir, "initramfs.img", m->initramfs, e);
-	if (r == 0)
-		r = put_text(dir, "boot.ipxe", ipxe, e);
-	if (r == 0)
-		r = put_text(dir, "grub.cfg", grub, e);
+		r = put(dir, items, ARRAY_SIZE(items), e);
 	if (r == 0)
 		strv_addf(m->said, "%s: kernel, initramfs, boot.ipxe and grub.cfg for a web or TFTP server", dir);
 	return r;

@@ -51,6 +51,23 @@ grep -q "warning: .*grubx64.efi.signed' is revoked by this machine's firmware (g
 	fail "a revoked loader is not told: $(cat "$W/report")"
 rm "$W/revoked"
 
+# a full disk: a sentence, and nothing is left of any output
+if [ "$(id -u)" = 0 ]; then
+	mkdir "$W/small"
+	mount -t tmpfs -o size=20M tmpfs "$W/small"
+	for out in usb iso uki netboot; do           # the initramfs itself fits
+		refuses 1 "" "$RESCUE" image --kernel "$release" --list "$W/list" --$out "$W/small/out"
+		[ -z "$(ls -A "$W/small")" ] || fail "--$out left $(ls -AR "$W/small") on a full disk"
+		grep -qiE 'no space|full' "$W/refuses.out" || fail "--$out does not say that the disk is full: $(cat "$W/refuses.out")"
+	done
+	mkdir "$W/small/out"                         # one from an earlier build stays as it was
+	for f in .rescue-netboot vmlinuz initramfs.img mine; do echo $f >"$W/small/out/$f"; done
+	refuses 1 "No space left on device" "$RESCUE" image --kernel "$release" --list "$W/list" --netboot "$W/small/out"
+	[ "$(cd "$W/small/out" && ls -A | tr '\n' ' ')" = ".rescue-netboot initramfs.img mine vmlinuz " ] && [ "$(cat "$W/small/out/vmlinuz")" = vmlinuz ] ||
+		fail "a full disk changed an earlier folder"
+	umount "$W/small"
+fi
+
 # this machine: fewer drivers; but each driver that a device of this machine asks for, and that --generic has, is there
 image --this-machine --initramfs "$W/here" --quiet
 modules "$W/a/img" >"$W/generic"
