@@ -81,26 +81,24 @@ static int missing_before(struct bac_eng *g, uint32_t next, struct err *e)
 	if (g->last_fi < g->skip_to)
 		from = g->skip_to + 1;
 	while (from < next) {
-		uint32_t to;
+		struct bac_range lost = bac_session_next(g->sess, from);
 		struct bac_file *f;
 		int r;
 
-		while (from < next && !bac_session_wants(g->sess, from))
-			from++;
-		for (to = from; to < next && bac_session_wants(g->sess, to); to++)
-			;
-		if (from == to)
+		if (lost.lo >= next || lost.lo > lost.hi)
 			break;
-		f = bac_file_new(g, from, NULL, 0);
+		if (lost.hi >= next)
+			lost.hi = next - 1;
+		f = bac_file_new(g, lost.lo, NULL, 0);
 		f->fate = BAC_F_LOST;
-		f->a.fi = to - 1;       /* the range's end */
+		f->a.fi = lost.hi;      /* the range's end */
 		f->a.type = -1;
 		str_add(&f->why, "not on the volumes: their names were in blocks that could not be read");
 		r = file_begin(g, f, e);
 		if (r < 0)
 			return r;
-		from = to;
-		g->last_fi = to - 1;
+		from = lost.hi + 1;
+		g->last_fi = lost.hi;
 	}
 	return 0;
 }

@@ -300,12 +300,13 @@ void bac_session_add_range(struct bac_session *s, uint32_t lo, uint32_t hi)
 	s->ranges[i] = (struct bac_range){ lo, hi };
 }
 
-bool bac_session_wants(const struct bac_session *s, uint32_t fi)
+struct bac_range bac_session_next(const struct bac_session *s, uint32_t fi)
 {
 	size_t lo = 0, hi = s->n_ranges;
+	struct bac_range none = { UINT32_MAX, 0 };
 
 	if (!s->n_ranges)
-		return true;
+		return (struct bac_range){ fi, UINT32_MAX };
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 
@@ -314,7 +315,12 @@ bool bac_session_wants(const struct bac_session *s, uint32_t fi)
 		else
 			hi = mid;
 	}
-	return lo < s->n_ranges && fi >= s->ranges[lo].lo;
+	return lo == s->n_ranges ? none : (struct bac_range){ fi > s->ranges[lo].lo ? fi : s->ranges[lo].lo, s->ranges[lo].hi };
+}
+
+bool bac_session_wants(const struct bac_session *s, uint32_t fi)
+{
+	return bac_session_next(s, fi).lo == fi;
 }
 
 static char *copy(const char *s)

@@ -67,6 +67,8 @@ void bac_index_free(struct bac_index *ix);
 void bac_session_add_seg(struct bac_session *s, const char *volume, int vol, uint64_t start, uint64_t end);
 void bac_session_add_range(struct bac_session *s, uint32_t lo, uint32_t hi);
 bool bac_session_wants(const struct bac_session *s, uint32_t fi);
+/* The first run of wanted FileIndexes from `fi` on; lo > hi when none is left. */
+struct bac_range bac_session_next(const struct bac_session *s, uint32_t fi);
 struct bac_session bac_session_copy(const struct bac_session *s);
 void bac_session_free(struct bac_session *s);
 
