@@ -314,15 +314,36 @@ static int judge(struct run *r, int status, struct err *e)
 	return 0;
 }
 
+static bool outlive_term;
+
+void child_outlive_term(void)
+{
+	outlive_term = true;
+}
+
+/* A step that never asks step_cancelled() would be gone at once, and the program's own clean-up with it. Whoever has a handler needs no help. */
+static void hold_term(sigset_t *old)
+{
+	struct sigaction now;
+	sigset_t set;
+
+	sigemptyset(&set);
+	if (outlive_term && sigaction(SIGTERM, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+		sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, old);
+}
+
 int child_run(struct child *c, struct err *e)
 {
 	struct run r = { .c = c, .in = -1, .out = -1, .err = -1, .report = -1, .errors = STR_INIT };
 	struct sigaction ign = { .sa_handler = SIG_IGN }, old;
 	int status = 0, rc;
+	sigset_t mask;
 
 	c->exit_code = -1;
 	c->term_signal = 0;
 	sigaction(SIGPIPE, &ign, &old);
+	hold_term(&mask);
 	rc = start(&r, e);
 	if (rc == 0) {
 		r.deadline = c->timeout_s ? now_ms() + c->timeout_s * 1000 : 0;

@@ -32,6 +32,11 @@ struct child {
 
 /* Returns 0 when the program ended with exit code 0; -ENOENT when it does not exist, -ETIMEDOUT, -EINTR for a signal, -EIO for another exit code. */
 int child_run(struct child *c, struct err *e);
+/*
+ * For a process whose whole group gets SIGTERM (a step): from now on the signal, unless it has a handler, ends us only after the program
+ * that runs has ended, so that it can put its things in order.
+ */
+void child_outlive_term(void);
 /* Shorthand: child_runl(&e, "mkfs.xfs", "-f", dev, NULL). */
 int child_runl(struct err *e, const char *prog, ...) __attribute__((sentinel));
 /* Standard output of a program, without the last newline; the caller frees. */

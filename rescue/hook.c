@@ -10,6 +10,8 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
+#include "child.h"
+
 #define TICK_MS 100
 #define GRACE_MS 30000          /* between SIGTERM and SIGKILL: time to sync and mark */
 #define GIVE_UP_MS 5000         /* after SIGKILL */
@@ -124,6 +126,7 @@ static void child_main(struct watch *w, int sock, int out, pid_t parent)
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	child_fds(&sock, out, w->h->keep_stdin);
 	child_signals(&w->hs->old_mask);
+	child_outlive_term();
 	w->h->io.fd = sock;
 	io = step_io_new(&w->h->io);
 	code = w->h->fn(w->h->arg, io, &e);
@@ -358,6 +361,7 @@ static void on_tick(struct watch *w)
 
 	if (read(w->hs->timer, &ticks, sizeof(ticks)) < 0 && errno != EAGAIN)
 		return;
+	(void)ui_drain();
 	if (!w->asking)
 		ui_progress_show(w->hs->ui, &w->progress, w->h->step, w->h->place, now);
 	check_stall(w, now);
@@ -444,12 +448,25 @@ static int loop(struct watch *w, struct err *e)
 	return r;
 }
 
+static void report_rest(struct watch *w, size_t n)
+{
+	CLEANUP(str_free) struct str s = STR_INIT;
+
+	if (!n)
+		return;
+	proc_describe(getpid(), &s);
+	hook_log_line(&w->log, "==== left behind, and SIGKILL does not end it:\n%s====", str_cstr(&s));
+	ui_event(w->hs->ui, UI_WARN, "stuck", w->h->step, w->h->place,
+		 "%zu of its processes do not react to SIGKILL: stuck in the kernel, they may still write when it lets go (where: %s), going on", n,
+		 w->h->log_path);
+}
+
 /* The child is gone (or given up): what it left goes too, then what it said last is taken in. */
 static void finish(struct watch *w)
 {
 	kill(-w->pid, SIGKILL);
-	if (!w->given_up && proc_kill_rest(GIVE_UP_MS) > 0)
-		hook_log_line(&w->log, "==== processes that it left behind do not react to SIGKILL, going on");
+	if (!w->given_up)
+		report_rest(w, proc_kill_rest(GIVE_UP_MS));
 	on_messages(w, true);
 	on_output(w, true);
 	if (w->asking)

@@ -58,6 +58,7 @@ int run_shell(struct run *r)
 		return rc;
 	mount_devices(r);
 	ui_event(&r->ui, UI_INFO, "shell", NULL, "", "a shell inside the run; its mounts end with it (exit to leave)");
+	ui_flush();
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)

@@ -23,14 +23,14 @@ void ui_init(struct ui *u, bool json)
 
 	*u = (struct ui){ .json = json };
 	u->tty = !json && isatty(STDOUT_FILENO) && !(term && str_eq(term, "dumb"));
+	atexit(ui_flush);
 }
 
 void ui_progress_end(struct ui *u)
 {
 	if (u->line_open)
-		fputs("\r\033[K", stdout);
+		ui_put(STDOUT_FILENO, "\r\033[K");
 	u->line_open = false;
-	fflush(stdout);
 }
 
 /* ---- events ---- */
@@ -70,7 +70,7 @@ static void say_json(const char *event, const char *step, const char *text)
 	json_head(&s, event, step);
 	add_pair(&s, "text", text);
 	str_add(&s, "}\n");
-	fputs(str_cstr(&s), stdout);
+	ui_put(STDOUT_FILENO, str_cstr(&s));
 }
 
 /* What comes from a disk must not move the cursor: control bytes are shown as \xNN, line ends stay. */
@@ -99,7 +99,7 @@ static void say_text(enum ui_kind kind, const char *step, const char *place, con
 		str_add(&s, "warning: ");
 	add_safe(&s, text);
 	str_addc(&s, '\n');
-	fputs(str_cstr(&s), kind == UI_ERROR ? stderr : stdout);
+	ui_put(kind == UI_ERROR ? STDERR_FILENO : STDOUT_FILENO, str_cstr(&s));
 }
 
 void ui_event(struct ui *u, enum ui_kind kind, const char *event, const char *step, const char *place, const char *fmt, ...)
@@ -118,7 +118,6 @@ void ui_event(struct ui *u, enum ui_kind kind, const char *event, const char *st
 		say_json(event, step, text);
 	if (!u->json || kind == UI_ERROR)
 		say_text(kind, step, place, text);
-	fflush(stdout);
 }
 
 /* ---- progress ---- */
@@ -216,6 +215,8 @@ static void show_line(struct ui *u, const struct ui_progress *up, const char *st
 	CLEANUP(str_free) struct str s = STR_INIT;
 	size_t max = width() - 1;
 
+	if (ui_drain())         /* a terminal that stands still gets the newest state when it goes on */
+		return;
 	str_addf(&s, "%s%s: %s", place, step, text);
 	if (*up->current) {
 		str_add(&s, "  ");
@@ -226,8 +227,8 @@ static void show_line(struct ui *u, const struct ui_progress *up, const char *st
 		while (s.len && ((unsigned char)s.s[s.len] & 0xc0) == 0x80)     /* not in the middle of a character */
 			s.len--;
 	}
-	printf("\r\033[K%s", str_cstr(&s));
-	fflush(stdout);
+	ui_put(STDOUT_FILENO, "\r\033[K");
+	ui_put(STDOUT_FILENO, str_cstr(&s));
 	u->line_open = true;
 }
 
@@ -243,8 +244,7 @@ static void show_json(const struct ui_progress *up, const char *step, const char
 	add_pair(&s, "current", up->current);
 	add_pair(&s, "text", text);
 	str_add(&s, "}\n");
-	fputs(str_cstr(&s), stdout);
-	fflush(stdout);
+	ui_put(STDOUT_FILENO, str_cstr(&s));
 }
 
 void ui_progress_show(struct ui *u, const struct ui_progress *up, const char *step, const char *place, uint64_t now_ms)
@@ -261,7 +261,9 @@ void ui_progress_show(struct ui *u, const struct ui_progress *up, const char *st
 	} else if (u->tty) {
 		show_line(u, up, step, place, str_cstr(&s));
 	} else {
-		printf("%s%s: %s\n", place, step, str_cstr(&s));
-		fflush(stdout);
+		CLEANUP(str_free) struct str line = STR_INIT;
+
+		str_addf(&line, "%s%s: %s\n", place, step, str_cstr(&s));
+		ui_put(STDOUT_FILENO, str_cstr(&line));
 	}
 }

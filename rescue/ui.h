@@ -44,6 +44,16 @@ void ui_progress_text(const struct ui_progress *up, uint64_t now_ms, struct str 
 void ui_progress_show(struct ui *u, const struct ui_progress *up, const char *step, const char *place, uint64_t now_ms);
 void ui_progress_end(struct ui *u);
 
+/* ---- ui_out.c: output that never holds a run ---- */
+
+/*
+ * Writes to standard output or error. A terminal that stands still, or a pipe whose reader sleeps, holds nobody: what it does not take
+ * waits (up to 1 MiB, then later messages are counted instead of kept) and goes out with the next call. Files are written at once.
+ */
+void ui_put(int fd, const char *text);
+bool ui_drain(void);                    /* writes what goes now; true: something still waits */
+void ui_flush(void);                    /* waits until all is out, for a terminal a minute at most; called at exit */
+
 uint64_t ui_now_ms(void);               /* CLOCK_MONOTONIC */
 
 #endif
