@@ -1,44 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "hook.h"
+#include "hook_watch.h"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-
-#include "child.h"
 
 #define TICK_MS 100
 #define GRACE_MS 30000          /* between SIGTERM and SIGKILL: time to sync and mark */
 #define GIVE_UP_MS 5000         /* after SIGKILL */
 
-enum source { SRC_SIGNAL, SRC_TIMER, SRC_CHILD, SRC_MESSAGE, SRC_OUTPUT, SRC_TERMINAL };
-
-struct watch {
-	struct hooks *hs;
-	struct hook *h;
-	struct hook_log log;
-	pid_t pid;
-	int pidfd, sock, out;           /* -1: none, or at its end */
-	bool ended, result, given_up, asking;
-	int status, code;
-	struct err err;                 /* the hook's sentence */
-	struct ui_progress progress;
-	uint64_t started, alive;        /* ms: start, newest sign of life */
-	uint64_t stalls;                /* how often it was found stalled since then */
-	uint64_t stopped;               /* ms of SIGTERM, 0: not asked to stop */
-	uint64_t killed;                /* ms of SIGKILL */
-	int why;                        /* -ECANCELED, -ETIMEDOUT: why we end it */
-	char why_text[64];
-};
-
 /* ---- the loop's descriptors ---- */
 
-static int watch_fd(int ep, int fd, enum source src, struct err *e)
+int watch_add(int ep, int fd, enum source src, struct err *e)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = src };
 
@@ -68,8 +43,8 @@ int hooks_open(struct hooks *hs, struct ui *ui, struct err *e)
 	hs->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (hs->ep < 0 || hs->sig < 0 || hs->timer < 0 || timerfd_settime(hs->timer, 0, &tick, NULL) < 0)
 		return err_errno(e, "set up the event loop");
-	r = watch_fd(hs->ep, hs->sig, SRC_SIGNAL, e);
-	return r < 0 ? r : watch_fd(hs->ep, hs->timer, SRC_TIMER, e);
+	r = watch_add(hs->ep, hs->sig, SRC_SIGNAL, e);
+	return r < 0 ? r : watch_add(hs->ep, hs->timer, SRC_TIMER, e);
 }
 
 void hooks_adopt(void)
@@ -85,86 +60,6 @@ void hooks_close(struct hooks *hs)
 	sigprocmask(SIG_SETMASK, &hs->old_mask, NULL);
 }
 
-/* ---- the child ---- */
-
-static void child_signals(const sigset_t *mask)
-{
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
-
-	for (int i = 1; i < NSIG; i++)
-		sigaction(i, &dfl, NULL);
-	sigprocmask(SIG_SETMASK, mask, NULL);
-}
-
-/* Nothing of the runner stays open in a step: not the journal's lock, not the terminal, not another pipe. */
-static void child_fds(int *sock, int out, bool keep_stdin)
-{
-	int null = open("/dev/null", O_RDONLY), safe = fcntl(*sock, F_DUPFD, 10), output = fcntl(out, F_DUPFD, 10);
-
-	if (!keep_stdin)
-		dup2(null, STDIN_FILENO);
-	dup2(output, STDOUT_FILENO);
-	dup2(output, STDERR_FILENO);
-	dup2(safe, 3);
-	fcntl(3, F_SETFD, FD_CLOEXEC);
-	*sock = 3;
-	if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0)
-		for (int fd = 4; fd < 1024; fd++)
-			close(fd);
-}
-
-static void child_main(struct watch *w, int sock, int out, pid_t parent)
-{
-	struct err e = ERR_INIT;
-	struct step_io *io;
-	int code;
-
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	prctl(PR_SET_CHILD_SUBREAPER, 0);
-	child_fds(&sock, out, w->h->keep_stdin);
-	child_signals(&w->hs->old_mask);
-	child_outlive_term();
-	w->h->io.fd = sock;
-	io = step_io_new(&w->h->io);
-	code = w->h->fn(w->h->arg, io, &e);
-	fflush(NULL);
-	step_io_result(io, code, &e);
-	step_io_free(io);
-	_exit(0);
-}
-
-static int spawn(struct watch *w, struct err *e)
-{
-	int sv[2] = { -1, -1 }, p[2] = { -1, -1 };
-	AUTO_CLOSE int sock = -1;
-	AUTO_CLOSE int out = -1;
-	pid_t parent = getpid();
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_errno(e, "socketpair");
-	w->sock = sv[0];
-	sock = sv[1];
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_errno(e, "pipe");
-	w->out = p[0];
-	out = p[1];
-	fcntl(w->out, F_SETFL, O_NONBLOCK);
-	fflush(NULL);
-	w->pid = fork();
-	if (w->pid < 0)
-		return err_errno(e, "fork");
-	if (w->pid == 0)
-		child_main(w, sock, out, parent);
-	setpgid(w->pid, w->pid);        /* in both, whoever is first */
-	w->pidfd = (int)syscall(SYS_pidfd_open, w->pid, 0u);
-	if (w->pidfd >= 0)
-		return watch_fd(w->hs->ep, w->pidfd, SRC_CHILD, e);
-	return errno == ENOSYS ? 0 : err_errno(e, "pidfd_open");
-}
-
 static void stop(struct watch *w, int why, uint64_t now)
 {
 	if (w->stopped || w->ended)
@@ -174,7 +69,7 @@ static void stop(struct watch *w, int why, uint64_t now)
 	kill(-w->pid, SIGTERM);
 }
 
-static void kill_now(struct watch *w, uint64_t now)
+void watch_kill(struct watch *w, uint64_t now)
 {
 	if (w->killed || w->ended)
 		return;
@@ -219,107 +114,6 @@ static void on_output(struct watch *w, bool all)
 	}
 }
 
-static void answer(struct watch *w, int code, const struct err *e)
-{
-	if (step_msg_send(w->sock, STEP_MSG_ACK, code, NULL, code < 0 ? e->msg : NULL, MSG_DONTWAIT) < 0)
-		kill_now(w, ui_now_ms());
-}
-
-static void on_progress(struct watch *w, const struct step_msg *m)
-{
-	struct step_progress p = { .bytes = m->v[0], .bytes_total = m->v[1], .items = m->v[2], .items_total = m->v[3], .errors = m->v[4] };
-
-	p.current = *m->text ? m->text : NULL;
-	ui_progress_add(&w->progress, &p, ui_now_ms());
-	w->h->progress = p;
-	w->h->progress.current = NULL;
-}
-
-static void on_ask(struct watch *w, const struct step_msg *m)
-{
-	struct err e = ERR_INIT;
-
-	if (w->hs->ui->json || !isatty(STDIN_FILENO) || watch_fd(w->hs->ep, STDIN_FILENO, SRC_TERMINAL, &e) < 0) {
-		err_set(&e, -EAGAIN, "nobody can be asked");
-		answer(w, -EAGAIN, &e);
-		return;
-	}
-	w->asking = true;
-	ui_event(w->hs->ui, UI_STEP, "ask", w->h->step, w->h->place, "%s\n  Type yes to go on, anything else to stop:", m->text);
-}
-
-static void on_terminal(struct watch *w)
-{
-	char line[64];
-	ssize_t n = read(STDIN_FILENO, line, sizeof(line) - 1);
-
-	line[n < 0 ? 0 : n] = '\0';
-	epoll_ctl(w->hs->ep, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
-	w->asking = false;
-	w->alive = ui_now_ms();
-	answer(w, str_eq(str_trim(line), "yes") ? 1 : 0, &(struct err)ERR_INIT);
-}
-
-static void on_words(struct watch *w, const struct step_msg *m)
-{
-	bool warn = m->type != STEP_MSG_NOTE;
-	const char *event = m->type == STEP_MSG_NOTE ? "note" : m->type == STEP_MSG_WARN ? "warning" : "degraded";
-
-	ui_event(w->hs->ui, warn ? UI_WARN : UI_NOTE, event, w->h->step, w->h->place, "%s", m->text);
-	hook_log_line(&w->log, "%s: %s", event, m->text);
-}
-
-static void on_message(struct watch *w, const struct step_msg *m)
-{
-	struct err e = ERR_INIT;
-
-	w->alive = ui_now_ms();
-	w->stalls = 0;
-	switch (m->type) {
-	case STEP_MSG_DEGRADED:
-		on_words(w, m);
-		__attribute__((fallthrough));
-	case STEP_MSG_FACT:
-	case STEP_MSG_MARK:
-		answer(w, w->h->on_message ? w->h->on_message(w->h->ctx, m, &e) : 0, &e);
-		break;
-	case STEP_MSG_NOTE:
-	case STEP_MSG_WARN:
-		on_words(w, m);
-		break;
-	case STEP_MSG_PROGRESS:
-		on_progress(w, m);
-		break;
-	case STEP_MSG_ASK:
-		on_ask(w, m);
-		break;
-	case STEP_MSG_RESULT:
-		w->result = true;
-		w->code = m->code;
-		err_set(&w->err, m->code, "%s", m->text);
-		break;
-	default:
-		break;
-	}
-}
-
-static void on_messages(struct watch *w, bool all)
-{
-	struct step_msg m;
-
-	for (int i = 0; w->sock >= 0 && (all || i < 64); i++) {
-		int r = step_msg_recv(w->sock, &m, MSG_DONTWAIT);
-
-		if (r == -EAGAIN)
-			return;
-		if (r <= 0) {
-			close(take_fd(&w->sock));
-			return;
-		}
-		on_message(w, &m);
-	}
-}
-
 /* ---- time ---- */
 
 static void report_stall(struct watch *w, uint64_t quiet)
@@ -350,7 +144,7 @@ static void check_stall(struct watch *w, uint64_t now)
 static void check_end(struct watch *w, uint64_t now)
 {
 	if (w->stopped && !w->killed && now - w->stopped >= GRACE_MS)
-		kill_now(w, now);
+		watch_kill(w, now);
 	if (w->killed && !w->ended && now - w->killed >= GIVE_UP_MS)
 		w->given_up = true;
 }
@@ -401,7 +195,7 @@ static void on_signals(struct watch *w)
 		ui_event(w->hs->ui, UI_STEP, "cancel", w->h->step, w->h->place, "stopping where it can be resumed (once more: kill)");
 	stop(w, -ECANCELED, now);
 	if (w->hs->cancel > 1)
-		kill_now(w, now);
+		watch_kill(w, now);
 }
 
 /* ---- one hook ---- */
@@ -418,23 +212,23 @@ static void dispatch(struct watch *w, const struct epoll_event *ev)
 	case SRC_CHILD:
 		break;
 	case SRC_MESSAGE:
-		on_messages(w, false);
+		watch_messages(w, false);
 		break;
 	case SRC_OUTPUT:
 		on_output(w, false);
 		break;
 	case SRC_TERMINAL:
-		on_terminal(w);
+		watch_terminal(w);
 		break;
 	}
 }
 
 static int loop(struct watch *w, struct err *e)
 {
-	int r = watch_fd(w->hs->ep, w->sock, SRC_MESSAGE, e);
+	int r = watch_add(w->hs->ep, w->sock, SRC_MESSAGE, e);
 
 	if (r == 0)
-		r = watch_fd(w->hs->ep, w->out, SRC_OUTPUT, e);
+		r = watch_add(w->hs->ep, w->out, SRC_OUTPUT, e);
 	while (r == 0 && !w->ended && !w->given_up) {
 		struct epoll_event ev[8];
 		int n = epoll_wait(w->hs->ep, ev, ARRAY_SIZE(ev), 1000);
@@ -467,7 +261,7 @@ static void finish(struct watch *w)
 	kill(-w->pid, SIGKILL);
 	if (!w->given_up)
 		report_rest(w, proc_kill_rest(GIVE_UP_MS));
-	on_messages(w, true);
+	watch_messages(w, true);
 	on_output(w, true);
 	if (w->asking)
 		epoll_ctl(w->hs->ep, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
@@ -506,7 +300,7 @@ int hook_run(struct hooks *hs, struct hook *h, struct err *e)
 	w.log = (struct hook_log){ .fd = -1, .path = h->log_path, .head = h->name };
 	w.alive = w.progress.started_ms = w.started;
 	h->ended_by_us = false;
-	r = spawn(&w, e);
+	r = watch_spawn(&w, e);
 	if (r == 0)
 		r = loop(&w, e);
 	if (w.pid <= 0) {
@@ -517,7 +311,7 @@ int hook_run(struct hooks *hs, struct hook *h, struct err *e)
 		return r;
 	}
 	if (r < 0) {
-		kill_now(&w, ui_now_ms());
+		watch_kill(&w, ui_now_ms());
 		waitpid(w.pid, &w.status, 0);
 		w.ended = true;
 	}
@@ -541,7 +335,7 @@ int hooks_read_line(struct hooks *hs, char **ret, struct err *e)
 
 	if (hs->ui->json || !isatty(STDIN_FILENO))
 		return err_set(e, -EAGAIN, "nobody can be asked");
-	if (watch_fd(hs->ep, STDIN_FILENO, SRC_TERMINAL, e) < 0)
+	if (watch_add(hs->ep, STDIN_FILENO, SRC_TERMINAL, e) < 0)
 		return e->code;
 	while (n < 0 && !hooks_cancelled(hs)) {
 		struct epoll_event ev;
