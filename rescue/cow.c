@@ -138,27 +138,64 @@ static int start_server(struct cow *c, struct cow_file *f, const char *at, struc
 	return n == 1 ? 0 : err_set(e, -EIO, "overlay: its server did not start (is there a /dev/fuse?)");
 }
 
-static int try_fuse(struct cow *c, int below, int store, uint64_t size, struct err *e)
+/* /dev/fuse comes with its module, and nobody but us may have wanted it so far. */
+static void load_fuse(void)
+{
+	if (access("/dev/fuse", F_OK) < 0)
+		(void)child_runl(NULL, "modprobe", "-q", "fuse", NULL);
+}
+
+static int try_fuse(struct cow *c, struct cow_file *f, struct err *e)
 {
 	AUTO_FREE char *at = fs_join(c->dir, "overlay");
-	AUTO_FREE uint8_t *map = xcalloc(size / 4096 / 8 + 2, 1);
-	struct cow_file f = { .below = below, .store = store, .size = size, .map = map };
 	int r = fs_write_atomic(at, "", 0, 0600, e);
 
+	load_fuse();
 	if (r == 0)
-		r = start_server(c, &f, at, e);
+		r = start_server(c, f, at, e);
 	if (r < 0)
 		return r;
-	c->loop_fd = cow_loop(at, false, &c->device, e);
+	c->loop_fd = cow_loop(at, f->store < 0, &c->device, e);
 	c->how = xstrdup("fuse");
 	return c->loop_fd < 0 ? c->loop_fd : 0;
 }
 
 /* ---- both ---- */
 
+static int make_dir(struct cow *c, const char *scratch, struct err *e)
+{
+	int r;
+
+	c->loop_fd = -1;
+	c->dir = xasprintf("%s/cow-XXXXXX", scratch);
+	if (mkdtemp(c->dir))
+		return 0;
+	r = err_errno(e, "make '%s'", c->dir);
+	c->dir[0] = '\0';
+	return r;
+}
+
+static int open_writable(struct cow *c, const char *below, int fd, uint64_t size, const char *scratch, struct err *e)
+{
+	AUTO_FREE uint8_t *map = xcalloc(size / 4096 / 8 + 2, 1);
+	struct cow_file f = { .below = fd, .store = -1, .size = size, .map = map };
+	int r = make_dir(c, scratch, e);
+
+	if (r < 0)
+		return r;
+	f.store = open_store(c, size, e);
+	if (f.store < 0)
+		return f.store;
+	r = try_dm(c, below, size, e);
+	if (r == -ENOSYS)
+		r = try_fuse(c, &f, e);
+	close(f.store);
+	return r;
+}
+
 int cow_open(struct cow **ret, const char *below, const char *scratch, struct err *e)
 {
-	AUTO_CLOSE int fd = open(below, O_RDONLY | O_CLOEXEC), store = -1;
+	AUTO_CLOSE int fd = open(below, O_RDONLY | O_CLOEXEC);
 	struct cow *c;
 	uint64_t size = 0;
 	int r = fd < 0 ? -errno : size_of(fd, &size);
@@ -166,20 +203,31 @@ int cow_open(struct cow **ret, const char *below, const char *scratch, struct er
 	if (r < 0)
 		return err_code(e, r, "open '%s'", below);
 	c = xcalloc(1, sizeof(*c));
-	c->loop_fd = -1;
-	c->dir = xasprintf("%s/cow-XXXXXX", scratch);
-	if (!mkdtemp(c->dir)) {
-		r = err_errno(e, "make '%s'", c->dir);
-		c->dir[0] = '\0';
-	} else {
-		store = open_store(c, size, e);
-		r = store < 0 ? store : try_dm(c, below, size, e);
-		if (r == -ENOSYS)
-			r = try_fuse(c, fd, store, size, e);
-	}
+	r = open_writable(c, below, fd, size, scratch, e);
 	if (r < 0) {
 		cow_close(c);
 		return err_wrap(e, r, "overlay of '%s'", below);
+	}
+	*ret = c;
+	return 0;
+}
+
+int cow_open_bad(struct cow **ret, const char *below, uint64_t size, const struct cow_bad *bad, size_t n, const char *scratch, struct err *e)
+{
+	AUTO_CLOSE int fd = open(below, O_RDONLY | O_CLOEXEC);
+	struct cow_file f = { .below = fd, .store = -1, .size = size, .bad = bad, .n_bad = n };
+	struct cow *c;
+	int r;
+
+	if (fd < 0)
+		return err_errno(e, "open '%s'", below);
+	c = xcalloc(1, sizeof(*c));
+	r = make_dir(c, scratch, e);
+	if (r == 0)
+		r = try_fuse(c, &f, e);
+	if (r < 0) {
+		cow_close(c);
+		return err_wrap(e, r, "show '%s' as a device", below);
 	}
 	*ret = c;
 	return 0;

@@ -24,17 +24,19 @@ struct cow {
 	int loop_fd;            /* keeps the loop device until cow_close */
 };
 
+struct cow_bad {
+	uint64_t off, len;      /* reading here is EIO */
+};
+
 int cow_open(struct cow **ret, const char *below, const char *scratch, struct err *e);
+/* A read-only device of `size` bytes that shows a file; reading the given ranges, or what lies behind the file's end, is an error. */
+int cow_open_bad(struct cow **ret, const char *below, uint64_t size, const struct cow_bad *bad, size_t n, const char *scratch, struct err *e);
 void cow_close(struct cow *c);          /* NULL is fine */
 
 /* Attaches a file to a loop device that goes away with its last user. Returns a descriptor of it. */
 int cow_loop(const char *file, bool read_only, char **ret_device, struct err *e);
 
 /* ---- the server (also used by tests, which want a disk that fails) ---- */
-
-struct cow_bad {
-	uint64_t off, len;      /* reading here is EIO */
-};
 
 struct cow_file {
 	int below;              /* read only */

@@ -197,18 +197,6 @@ static int check_root(const char *at, struct err *e)
 	return 0;
 }
 
-static int mount_device(const struct ladder_opts *o, const struct rung *g, const char *type, const char *options, struct err *e)
-{
-	AUTO_FREE char *extra = NULL;
-	int r = mnt_mount_read_only(o->device, o->at, type, options, MNT_F_MKDIR, &extra, e);
-
-	if (r == 0 && extra && g->prepare == CLEAN_ONLY) {
-		(void)mnt_umount(o->at, 0, NULL);
-		return err_set(e, -EUCLEAN, "its journal holds changes that this rung would leave out");
-	}
-	return r;
-}
-
 /* By the system call: mnt_mount() refuses a copy beside its original (T62), and here that is what is wanted, the original forgotten. */
 static int mount_overlay(const struct ladder_opts *o, const char *device, const char *type, const char *options, struct err *e)
 {
@@ -216,9 +204,27 @@ static int mount_overlay(const struct ladder_opts *o, const char *device, const 
 
 	if (fs_mkdir_p(o->at, 0700, e) < 0)
 		return e->code;
+	if (o->original && str_eq(type ? type : "", "btrfs"))
+		forget_btrfs(o->original);
 	if (mount(device, o->at, type ? type : "auto", MS_RDONLY, rest ? rest + 1 : NULL) < 0)
-		return err_errno(e, "mount the overlay '%s' (%s)", device, options);
+		return err_errno(e, "mount '%s' (%s)", device, options);
 	return 0;
+}
+
+static int mount_device(const struct ladder_opts *o, const struct rung *g, const char *type, const char *options, struct err *e)
+{
+	AUTO_FREE char *extra = NULL;
+	int r;
+
+	if (o->original)
+		return mount_overlay(o, o->device, type, options, e);
+	r = mnt_mount_read_only(o->device, o->at, type, options, MNT_F_MKDIR, &extra, e);
+
+	if (r == 0 && extra && g->prepare == CLEAN_ONLY) {
+		(void)mnt_umount(o->at, 0, NULL);
+		return err_set(e, -EUCLEAN, "its journal holds changes that this rung would leave out");
+	}
+	return r;
 }
 
 static int try_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder *ret, struct err *e)

@@ -17,6 +17,7 @@
 
 struct ladder_opts {
 	const char *device;
+	const char *original;           /* the device is an image of this one, which then must not be mounted or registered; or NULL */
 	const struct strv *more;        /* further devices of a btrfs, or NULL */
 	const char *type;               /* filesystem type, or NULL: found out */
 	const char *at;                 /* mount point, made when missing */

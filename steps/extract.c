@@ -11,13 +11,15 @@
 
 #include "child.h"
 #include "copy_to.h"
+#include "ddrescue.h"
+#include "fault.h"
 #include "fs.h"
 #include "ladder.h"
 #include "manifest_set.h"
 #include "step.h"
 
 struct extract {
-	struct opt_path from, to, known;
+	struct opt_path from, to, known, image;
 	struct opt_devices more;
 	struct strv pipe, first, include, exclude;
 	char *since;
@@ -36,6 +38,8 @@ static const struct opt opts[] = {
 	{ "pipe", OPT_LIST, OPT_FIELD(struct extract, pipe), .flags = OPT_NOT_EMPTY,
 	  .help = "Instead of 'to': a program and its arguments that gets a .tar.zst on its standard input, such as "
 		  "[ssh, me@host, 'cat >all.tar.zst']. It must end with exit code 0." },
+	{ "image-to", OPT_PATH, OPT_FIELD(struct extract, image), .access = ACCESS_WRITE,
+	  .help = "For a dying disk: at the first read that fails, ddrescue copies the device into this file, and everything is read from there." },
 	{ "first", OPT_LIST, OPT_FIELD(struct extract, first), .help = "Paths that are copied before everything else, in this order." },
 	{ "include", OPT_LIST, OPT_FIELD(struct extract, include),
 	  .help = "Only what matches one of these patterns. With a '/' the whole path from the top is matched, without one the name." },
@@ -128,6 +132,24 @@ static int check_pipe(const struct extract *x, struct err *e)
 	return x->pipe.n && !prog ? err_set(e, -ENOENT, "pipe: '%s': no such program", x->pipe.v[0]) : 0;
 }
 
+static bool from_device(const struct extract *x)
+{
+	struct stat st;
+
+	return !x->from.path && stat(x->from.real, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+static int check_image(const struct extract *x, bool resume, struct err *e)
+{
+	if (!x->image.path)
+		return 0;
+	if (!from_device(x))
+		return err_set(e, -EINVAL, "image-to: needs a device in 'from', not a folder");
+	if (x->pipe.n)
+		return err_set(e, -EINVAL, "image-to: what went into a pipe cannot be called back; use image-device first, or 'to'");
+	return x->image.real ? ddrescue_check(x->from.real, x->image.real, !resume, e) : STEP_LATER;
+}
+
 static int preflight(void *self, struct step_io *io, struct err *e)
 {
 	const struct extract *x = self;
@@ -148,7 +170,8 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 		return err_errno(e, "since-manifest '%s'", x->known.real);
 	if (!x->from.real || (!x->pipe.n && !x->to.real))
 		return STEP_LATER;
-	return check_to(x, step_is_resume(io), e);
+	r = check_image(x, step_is_resume(io), e);
+	return r ? r : check_to(x, step_is_resume(io), e);
 }
 
 /* ---- source ---- */
@@ -156,7 +179,9 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 struct context {
 	struct extract *x;
 	struct step_io *io;
-	const char *dir;
+	const char *dir, *from; /* from: the device */
+	bool stop_at_loss, lossy, anew;
+	struct cow *view;       /* the device's image */
 	struct ladder ladder;
 	FILE *report;
 	struct str rungs;       /* JSON list */
@@ -184,18 +209,11 @@ static const char *type_word(const struct extract *x)
 	return words[x->type];
 }
 
-static bool from_device(const struct extract *x)
-{
-	struct stat st;
-
-	return !x->from.path && stat(x->from.real, &st) == 0 && S_ISBLK(st.st_mode);
-}
-
 static int climb(struct context *c, struct err *e)
 {
 	AUTO_FREE char *at = xasprintf("%s/source", step_runtime_dir(c->io));
 	CLEANUP(strv_free) struct strv more = STRV_INIT;
-	struct ladder_opts o = { .device = c->x->from.real, .more = &more, .type = type_word(c->x), .at = at, .scratch = c->dir,
+	struct ladder_opts o = { .device = c->from, .original = c->view ? c->x->from.real : NULL, .more = &more, .type = type_word(c->x), .at = at, .scratch = c->dir,
 				 .tried = on_tried, .arg = c };
 
 	for (size_t i = 0; i < c->x->more.n; i++)
@@ -231,15 +249,26 @@ static int check_space(struct context *c, const char *from, struct err *e)
 
 /* ---- copying ---- */
 
+/* A mark from before the image knows nothing of what was read from it. */
+static char *image_phase(const struct context *c)
+{
+	return fs_join(c->dir, "from-image");
+}
+
 static int on_mark(void *arg, const char *text, struct err *e)
 {
-	return step_mark(((struct context *)arg)->io, text, e);
+	struct context *c = arg;
+	AUTO_FREE char *phase = image_phase(c);
+	int r = c->view && !fs_exists(phase) ? fs_write_atomic(phase, "", 0, 0600, e) : 0;
+
+	return r < 0 ? r : step_mark(c->io, text, e);
 }
 
 static void on_progress(void *arg, const struct copy_result *now, const char *current)
 {
 	struct context *c = arg;
 
+	c->lossy |= now->lost || now->partial;
 	step_progress(c->io, &(struct step_progress){ .bytes = now->bytes, .bytes_total = c->bytes,
 						      .items = now->files + now->dirs + now->others + now->present, .items_total = c->files,
 						      .errors = now->lost + now->partial + now->meta, .current = current });
@@ -247,7 +276,9 @@ static void on_progress(void *arg, const struct copy_result *now, const char *cu
 
 static bool on_cancelled(void *arg)
 {
-	return step_cancelled(((struct context *)arg)->io);
+	struct context *c = arg;
+
+	return (c->stop_at_loss && c->lossy) || step_cancelled(c->io);
 }
 
 static void write_report(struct context *c, const struct copy_result *r)
@@ -294,7 +325,7 @@ static struct copy_opts copy_options(struct context *c, int src, const char *fro
 	struct copy_opts o = { .src = src, .dst = -1, .src_name = from, .logs = c->dir, .first = &x->first,
 			       .include = &x->include, .exclude = &x->exclude, .threads = (unsigned int)x->threads,
 			       .proof = c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE,
-			       .btrfs = c->ladder.type && str_eq(c->ladder.type, "btrfs"), .mark_s = x->mark, .resume = step_last_mark(c->io),
+			       .btrfs = c->ladder.type && str_eq(c->ladder.type, "btrfs"), .mark_s = x->mark, .resume = c->anew ? NULL : step_last_mark(c->io),
 			       .mark = on_mark, .progress = on_progress, .cancelled = on_cancelled, .arg = c };
 
 	(void)parse_since(x->since, &o.since, NULL);
@@ -339,6 +370,9 @@ static int copy(struct context *c, const char *from, struct err *e)
 		r = c->x->pipe.n ? to_command(c, &o, &res, e) : copy_to_archive(&o, c->x->to.real, &res, e);
 		r = r == 0 ? step_mark(c->io, "archive", e) : r;
 	}
+	c->lossy |= res.lost || res.partial;
+	if (c->stop_at_loss && c->lossy && !step_cancelled(c->io))
+		return r == -ECANCELED ? 0 : r;         /* it begins anew, from the image */
 	say(c, &res);
 	write_report(c, &res);
 	return r;
@@ -347,7 +381,7 @@ static int copy(struct context *c, const char *from, struct err *e)
 /* The ladder's last rung: whatever a tool gives, none of it proven. */
 static int dump(struct context *c, struct err *e)
 {
-	AUTO_FREE char *type = c->x->type ? xstrdup(type_word(c->x)) : ladder_type(c->x->from.real), *rung = NULL;
+	AUTO_FREE char *type = c->x->type ? xstrdup(type_word(c->x)) : ladder_type(c->from), *rung = NULL;
 	struct ladder_dumped d;
 	int r;
 
@@ -355,7 +389,7 @@ static int dump(struct context *c, struct err *e)
 		return err_wrap(e, e->code, "only a mount can be written to an archive");
 	r = fs_mkdir_p(c->x->to.real, 0755, e);
 	if (r == 0)
-		r = ladder_dump(c->x->from.real, type, c->x->to.real, c->dir, &d, e);
+		r = ladder_dump(c->from, type, c->x->to.real, c->dir, &d, e);
 	if (r < 0)
 		return r;
 	rung = c->ladder.rung = d.rung;
@@ -370,18 +404,76 @@ static int dump(struct context *c, struct err *e)
 	return step_mark(c->io, "dumped", e);
 }
 
-static int run_with(struct context *c, struct err *e)
+static int from_ladder(struct context *c, struct err *e)
 {
+	int r = climb(c, e);
+
+	if (r == 0) {
+		r = copy(c, c->ladder.at, e);
+		ladder_end(&c->ladder);
+		return r;
+	}
+	c->lossy = true;
+	if (r == -ENODATA && c->stop_at_loss)
+		return 0;
+	return r == -ENODATA ? dump(c, e) : r;
+}
+
+/* The image in which what could not be read stays an error: nobody takes its zeros for content. */
+static int make_image(struct context *c, struct err *e)
+{
+	AUTO_FREE char *map = fs_join(c->dir, "map"), *phase = image_phase(c);
+	CLEANUP(ddrescue_map_free) struct ddrescue_map m = { 0 };
+	const char *device = c->x->from.real, *image = c->x->image.real;
+	char good[32], lost[32];
 	int r;
 
-	if (!from_device(c->x))
-		return copy(c, c->x->from.real, e);
-	r = climb(c, e);
+	c->anew = !fs_exists(phase);
+	step_note(c->io, "reading '%s' fails: it is copied into '%s' first", device, image);
+	r = ddrescue_run(&(struct ddrescue){ .from = device, .to = image, .map = map, .retries = 1 }, e);
+	if (r == 0)
+		r = ddrescue_map_read(map, &m, e);
 	if (r < 0)
-		return r == -ENODATA ? dump(c, e) : r;
-	r = copy(c, c->ladder.at, e);
-	ladder_end(&c->ladder);
+		return r;
+	fault_point("extract.image.done");
+	fprintf(c->report, "image '%s' of '%s': %llu bytes read, %llu bytes in %zu places unreadable; map: %s\n", image, device,
+		(unsigned long long)m.good, (unsigned long long)m.lost, m.n, map);
+	if (m.lost)
+		step_degraded(c->io, "image of the device: %s read, %s in %zu places could not be read: see %s",
+			      str_human_size(good, sizeof(good), m.good), str_human_size(lost, sizeof(lost), m.lost), m.n, map);
+	return ddrescue_view(image, &m, c->dir, &c->view, e);
+}
+
+static int from_image(struct context *c, struct err *e)
+{
+	int r = make_image(c, e);
+
+	if (r < 0)
+		return r;
+	c->from = c->view->device;
+	c->stop_at_loss = false;
+	r = from_ladder(c, e);
+	cow_close(c->view);
 	return r;
+}
+
+static int run_with(struct context *c, struct err *e)
+{
+	AUTO_FREE char *map = fs_join(c->dir, "map");
+	bool imaged;
+	int r = 0;
+
+	c->from = c->x->from.real;
+	if (!from_device(c->x))
+		return copy(c, c->from, e);
+	c->stop_at_loss = c->x->image.path;
+	imaged = fs_exists(map);
+	if (!c->stop_at_loss || !imaged)
+		r = from_ladder(c, e);
+	if (r < 0 || !c->stop_at_loss || !(imaged || c->lossy))
+		return r;
+	err_clear(e);
+	return from_image(c, e);
 }
 
 static int run(void *self, struct step_io *io, struct err *e)
@@ -431,7 +523,9 @@ const struct step_type step_extract = {
 		  "read-only mount; degraded; a journal replayed on a copy-on-write overlay, because it holds the newest files; without the journal; "
 		  "older roots and other superblocks; btrfs rescue modes one by one; a repair on the overlay (ext4, xfs); at last btrfs restore "
 		  "(with the roots that btrfs-find-root finds; a file that it leaves short is fetched again from older roots) or debugfs, without a "
-		  "mount: neither brings hard links, devices or set-user-ID bits back reliably. Each rung and what it said is in report.txt and report.json.\n\n"
+		  "mount: neither brings hard links, devices or set-user-ID bits back reliably. With image-to the first read that fails ends this: ddrescue "
+		  "copies the device into that file, its map is kept in the state directory, and the ladder begins again on the image, in which "
+		  "what could not be read stays an error and so becomes a noted hole. Each rung and what it said is in report.txt and report.json.\n\n"
 		  "Owners, modes, times, hard links, holes, links, devices, ACLs, extended attributes, capabilities and chattr flags are kept. A "
 		  "file that cannot be read never stops the rest: losses.txt and losses.jsonl list every lost file, every unreadable byte range (a "
 		  "hole in the copy) and every lost attribute, and the run ends with the exit code for 'degraded'.\n\n"

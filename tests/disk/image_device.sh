@@ -39,6 +39,24 @@ cmp "$W/want/f3" "$W/to/d/f3"
 cmp -n 81920 "$W/want/f2" "$W/to/d/f2"
 cmp <(tail -c +86017 "$W/want/f2") <(tail -c +86017 "$W/to/d/f2")
 
+# at the first error the device is imaged and everything comes from the image; what is unreadable stays a noted hole, not zeros
+rm -rf "$W/to"
+extract_plan "$LOOP" "$W/to" "image-to: $W/first"
+run_plan 7
+equal "$(cat "$(report losses.txt)")" "partial: /d/f2: bytes 81920-86015: Input/output error" "losses through the image"
+for f in f1 f3; do cmp "$W/want/$f" "$W/to/d/$f"; done
+cmp -n 81920 "$W/want/f2" "$W/to/d/f2"
+cmp <(tail -c +86017 "$W/want/f2") <(tail -c +86017 "$W/to/d/f2")
+grep -q "4096 bytes in 1 places unreadable" "$(report report.txt)" || fail "the report does not tell about the image"
+equal "$(stat -c %s "$W/first")" "$(stat -c %s "$W/disk.img")" "size of the image"
+# killed while it is imaged: it goes on with the map
+rm -rf "$W/to" "$W/first"
+RESCUE_FAULT=extract.image.done:1 run_plan 137
+KEEP_STATE=1 run_plan 7
+equal "$(cat "$(report losses.txt)")" "partial: /d/f2: bytes 81920-86015: Input/output error" "losses after a kill"
+cmp "$W/want/f1" "$W/to/d/f1"
+rm -rf "$W/to" "$W/first"
+
 cat >"$W/plan.yaml" <<PLAN
 plan: 1
 name: image
@@ -52,3 +70,20 @@ equal "$(cat "$(report losses.txt)")" "partial: $W/image: bytes $at-$((at + 4095
 cmp -n "$at" "$W/disk.img" "$W/image"
 cmp <(tail -c +$((at + 4097)) "$W/disk.img") <(tail -c +$((at + 4097)) "$W/image")
 equal "$(digest "$W/disk.img")" "$before" "the source"
+
+# btrfs: the image has the UUIDs of the device (T62), checksums prove what was read from it, and nothing is called good that is not
+umount -l "$W/bad"; loop_end "$LOOP"
+loop_new b 120M
+mkfs.btrfs -qf "$LOOP" >/dev/null 2>&1
+mount "$LOOP" "$W/m"
+cp -a "$W/want" "$W/m/d"
+sync -f "$W/m"; umount "$W/m"; loop_end "$LOOP"
+at=$(python3 -c 'import sys; print(open(sys.argv[1], "rb").read().find(open(sys.argv[2], "rb").read()[81920:86016]))' "$W/b.img" "$W/want/f2")
+[ "$at" -gt 0 ] || fail "the file is not in the image"
+bad_loop "$W/b.img" "$at" 4096
+rm -rf "$W/to"
+extract_plan "$LOOP" "$W/to" "image-to: $W/first"
+run_plan 7
+grep -q '^partial: /d/f2: bytes 81920-' "$(report losses.txt)" || { cat "$(report losses.txt)"; fail "the unreadable range of a btrfs"; }
+equal "$(grep -c '^good f' "$(report manifest)")" 2 "files proven through the image"
+for f in f1 f3; do cmp "$W/want/$f" "$W/to/d/$f"; done
