@@ -44,29 +44,34 @@ static uint64_t archive_size(const char *path)
 
 /* ---- preflight ---- */
 
-static int check_space(const char *to, uint64_t bytes, uint64_t entries, struct err *e)
+static int check_space(const char *to, uint64_t bytes, uint64_t entries, bool exact, struct err *e)
 {
 	struct statvfs v;
 	char need[32], have[32];
 
 	if (statvfs(to, &v) < 0)
 		return err_errno(e, "look at '%s'", to);
+	str_human_size(have, sizeof(have), v.f_bavail * v.f_frsize);
+	str_human_size(need, sizeof(need), bytes);
+	if (v.f_bavail * v.f_frsize < bytes && !exact)
+		return err_set(e, -ENOSPC, "'%s': too small: %s free, the archive needs more than %s (that is half of its own size: "
+			       "only archives of at most 64 MiB are read beforehand)", to, have, need);
 	if (v.f_bavail * v.f_frsize < bytes)
-		return err_set(e, -ENOSPC, "'%s': too small: %s free, the archive holds %s", to,
-			       str_human_size(have, sizeof(have), v.f_bavail * v.f_frsize), str_human_size(need, sizeof(need), bytes));
+		return err_set(e, -ENOSPC, "'%s': too small: %s free, the archive holds %s", to, have, need);
 	if (v.f_files && v.f_favail < entries)
 		return err_set(e, -ENOSPC, "'%s': too few inodes: %llu free, the archive holds %llu entries", to,
 			       (unsigned long long)v.f_favail, (unsigned long long)entries);
 	return 0;
 }
 
-/* Small archives are read once: then the numbers are exact. For a large one its own size must fit at least. */
-static int measure(const char *from, uint64_t *bytes, uint64_t *entries, struct err *e)
+/* Small archives are read once: then the numbers are exact. For a large one half of its own size must fit at least. */
+static int measure(const char *from, uint64_t *bytes, uint64_t *entries, bool *exact, struct err *e)
 {
 	struct arc_in *in;
 	uint64_t size = archive_size(from);
 	int r;
 
+	*exact = size <= MEASURE_MAX;
 	*bytes = size / 2;
 	*entries = 0;
 	r = arc_in_open(&in, from, e);
@@ -83,6 +88,7 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 	const struct archive_restore *a = self;
 	const char *from = source(a);
 	uint64_t bytes, entries;
+	bool exact;
 	int r;
 
 	if (from && !str_eq(from, "-") && !fs_exists(from) && !a->from.device)
@@ -93,8 +99,8 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 		return err_set(e, -ENOTDIR, "'%s': is not a folder", a->to.real);
 	if (str_eq(from, "-") || !fs_exists(a->to.real) || step_is_resume(io))
 		return 0;
-	r = measure(from, &bytes, &entries, e);
-	return r < 0 ? r : check_space(a->to.real, bytes, entries, e);
+	r = measure(from, &bytes, &entries, &exact, e);
+	return r < 0 ? r : check_space(a->to.real, bytes, entries, exact, e);
 }
 
 /* ---- run ---- */

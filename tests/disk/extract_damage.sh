@@ -4,6 +4,7 @@
 # it was to the last bit (T63, T68, T69, T72, T73).
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tree_lib.sh"
+. "$TOP/tests/damage_lib.sh"
 need_root
 need mkfs.btrfs mkfs.ext4 mkfs.xfs setfattr setfacl python3 btrfs debugfs
 
@@ -37,15 +38,6 @@ crash_image() { # NAME
 	finish_image "$1"
 	mv "$W/$1-dirty.img" "$W/$1.img"
 }
-find_bytes() { # IMAGE FILE [SKIP]: where the file's first 4096 bytes (after SKIP) lie in the image
-	python3 - "$1" "$2" "${3:-0}" <<'PY'
-import mmap, sys
-want = open(sys.argv[2], 'rb').read()[int(sys.argv[3]):][:4096]
-f = open(sys.argv[1], 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
-print(m.find(want))
-PY
-}
-
 tree_blocks() { # IMAGE BYTENR: where the copies of this btrfs tree block lie in the image
 	python3 - "$1" "$2" <<'PY'
 import mmap, struct, sys

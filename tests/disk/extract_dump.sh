@@ -5,6 +5,7 @@
 # the source stays as it was (T68, T69, T70).
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tree_lib.sh"
+. "$TOP/tests/damage_lib.sh"
 need_root
 need mkfs.btrfs mkfs.ext4 python3 btrfs btrfs-find-root debugfs e2fsck
 
@@ -46,20 +47,6 @@ spoil() {
 		$1 == "length" {l = $2} $1 == "stripe" && $5 == "offset" && a >= c && a < c + l {print a - c + $6; exit}')
 	[ "${at:-0}" -gt 0 ] || fail "where does address $2 lie?"
 	printf '%4000s' | dd of="$1" bs=1 seek="$at" conv=notrunc status=none
-}
-super() { btrfs inspect-internal dump-super -f "$1" | awk -v k="$2" '$1 == k {print $2}'; }
-# wipe_blocks IMAGE BYTENR|owner:TREE ...: real damage, every copy of these tree blocks
-wipe_blocks() {
-	python3 - "$@" <<'PY'
-import mmap, struct, sys
-f = open(sys.argv[1], 'r+b'); m = mmap.mmap(f.fileno(), 0); fsid = m[65536 + 32:65536 + 48]; n = 0
-for at in range(0, len(m) - 4096, 4096):
-    if at in (65536, 64 << 20) or m[at + 32:at + 48] != fsid: continue
-    where, = struct.unpack_from('<Q', m, at + 48); owner, = struct.unpack_from('<Q', m, at + 88)
-    if str(where) in sys.argv[2:] or 'owner:%d' % owner in sys.argv[2:]:
-        m[at:at + 4096] = b'\xaa' * 4096; n += 1
-sys.exit(n == 0)
-PY
 }
 
 echo "== btrfs"
