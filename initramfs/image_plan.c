@@ -15,6 +15,8 @@ static const struct need {
 	{ "mkfs", "type", "vfat", "mkfs.vfat", "dosfstools" },
 	{ "mkfs", "type", "swap", "mkswap", "util-linux" },
 	{ "luks-open", NULL, NULL, "cryptsetup", "cryptsetup-bin" },
+	{ "luks-format", NULL, NULL, "cryptsetup", "cryptsetup-bin" },
+	{ "lvm-create", NULL, NULL, "lvm", "lvm2" },
 	{ "lvm-activate", NULL, NULL, "lvm", "lvm2" },
 	{ "md-assemble", NULL, NULL, "mdadm", "mdadm" },
 	{ "extract", NULL, NULL, "dmsetup", "dmsetup" },         /* rungs on an overlay; then what repairs or reads each filesystem */

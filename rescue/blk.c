@@ -32,7 +32,7 @@ static char *real_sys(const char *name)
 }
 
 /* A partition's folder in sysfs lies inside its disk's. */
-static char *disk_of(const char *name, bool partition)
+char *blk_disk_of(const char *name, bool partition)
 {
 	AUTO_FREE char *real = partition ? real_sys(name) : NULL;
 	char *slash = real ? strrchr(real, '/') : NULL;
@@ -94,7 +94,7 @@ static char *udev_value(const char *disk, const char *key)
 	return NULL;
 }
 
-static char *serial_of(const char *disk)
+char *blk_serial(const char *disk)
 {
 	char *s = blk_sys(disk, "serial");
 
@@ -104,7 +104,7 @@ static char *serial_of(const char *disk)
 	return s ? s : udev_value(disk, "ID_SERIAL_SHORT");
 }
 
-static char *wwn_of(const char *disk)
+char *blk_wwn(const char *disk)
 {
 	char *s = blk_sys(disk, "wwid");
 
@@ -112,7 +112,7 @@ static char *wwn_of(const char *disk)
 	return s ? s : udev_value(disk, "ID_WWN");
 }
 
-static char *loop_file_of(const char *disk)
+char *blk_loop_file(const char *disk)
 {
 	char *s = blk_sys(disk, "loop/backing_file");
 
@@ -136,7 +136,7 @@ static void fill(struct blk *b, const char *name)
 {
 	*b = (struct blk){ .name = xstrdup(name), .path = node_of(name) };
 	b->partition = blk_sys_u64(name, "partition");
-	b->disk = disk_of(name, b->partition != 0);
+	b->disk = blk_disk_of(name, b->partition != 0);
 	b->size = blk_sys_u64(name, "size") * 512;
 	b->start = blk_sys_u64(name, "start") * 512;
 	b->sector = (unsigned int)blk_sys_u64(b->disk, "queue/logical_block_size");
@@ -144,10 +144,11 @@ static void fill(struct blk *b, const char *name)
 	b->rotational = blk_sys_u64(b->disk, "queue/rotational") == 1;
 	b->removable = blk_sys_u64(b->disk, "removable") == 1;
 	b->read_only = blk_sys_u64(name, "ro") == 1;
-	b->serial = serial_of(b->disk);
-	b->wwn = wwn_of(b->disk);
+	b->serial = blk_serial(b->disk);
+	b->wwn = blk_wwn(b->disk);
 	b->model = blk_sys(b->disk, "device/model");
-	b->loop_file = loop_file_of(b->disk);
+	b->loop_file = blk_loop_file(b->disk);
+	blk_stack(b);
 	blk_probe(b);
 	blk_use_mounts(b, &b->mounts);
 	blk_use_holders(b, &b->holders);
@@ -211,6 +212,7 @@ void blk_free(struct blk *b)
 		free(owned[i]);
 	strv_free(&b->holders);
 	strv_free(&b->mounts);
+	blk_stack_free(b);
 	*b = (struct blk){ 0 };
 }
 
@@ -225,7 +227,11 @@ char *blk_identity(const struct blk *b)
 {
 	CLEANUP(str_free) struct str s = STR_INIT;
 
-	if (b->loop_file)
+	if (b->mapper)
+		str_addf(&s, "mapper %s", b->mapper);
+	else if (b->array)
+		str_addf(&s, "array %s", b->array);
+	else if (b->loop_file)
 		str_addf(&s, "loop file %s", b->loop_file);
 	else if (b->serial)
 		str_addf(&s, "serial %s", b->serial);

@@ -10,6 +10,12 @@
 #include "err.h"
 #include "str.h"
 
+/* What a stacked device (device mapper, md) is made of, at any depth: partitions and disks. */
+struct blk_part {
+	char *name;             /* kernel name */
+	char *serial, *wwn, *loop_file; /* of its whole disk, or NULL */
+};
+
 struct blk {
 	char *path;             /* /dev/NAME */
 	char *name;             /* kernel name */
@@ -20,6 +26,10 @@ struct blk {
 	uint64_t start;         /* bytes from the disk's start */
 	char *serial, *wwn, *model;     /* of the whole disk, or NULL */
 	char *loop_file;        /* backing file of a loop device, or NULL */
+	char *mapper;           /* name of a device mapper device as in /dev/mapper ("vg-root": LVM doubles the dashes of a name), or NULL */
+	char *array;            /* UUID of the md array that it is, or is a partition of; from the members' superblocks; or NULL */
+	struct blk_part *under; /* NULL: it lies directly on hardware */
+	size_t n_under;
 	char *part_uuid, *part_label, *part_type;       /* of the partition entry, or NULL */
 	char *pttype;           /* gpt, dos, or NULL */
 	char *fs_type, *uuid, *uuid_sub, *label, *usage;/* of the content, or NULL. usage: filesystem raid crypto other */
@@ -37,6 +47,9 @@ int blk_list(struct blk **ret, size_t *ret_n, struct err *e);
 int blk_get(const char *path, struct blk *ret, struct err *e);          /* one device; free with blk_free */
 void blk_free(struct blk *b);
 void blk_list_free(struct blk *l, size_t n);
+
+/* mdadm writes an array's UUID as four groups with colons, libblkid as a UUID: the digits count. */
+bool blk_same_array(const char *a, const char *b);
 
 /* Identity as a person would write it: "serial S3Z8NB0K partition 2", "loop file /x.img". The caller frees. */
 char *blk_identity(const struct blk *b);

@@ -12,6 +12,16 @@ void blk_probe(struct blk *b);
 /* True when libblkid finds no signature at all. *ret_what is one that it found, for messages; the caller frees. */
 bool blk_probe_nothing(const char *path, char **ret_what, struct err *e);
 
+/* Fills mapper, array, under of a device whose name and disk are known. */
+void blk_stack(struct blk *b);
+void blk_stack_free(struct blk *b);
+
+/* Of a whole disk, by kernel name; NULL: it has none. The caller frees. */
+char *blk_serial(const char *disk);
+char *blk_wwn(const char *disk);
+char *blk_loop_file(const char *disk);
+char *blk_disk_of(const char *name, bool partition);
+
 struct blk_entry {
 	uint64_t number, start, size;   /* start and size in bytes */
 	bool extended;

@@ -118,6 +118,7 @@ static void chain(struct bootctx *c)
 	bootchk_root(c);
 	bootchk_fstab(c);
 	bootchk_init(c);
+	bootchk_labels(c);
 }
 
 int bootchk_run(const struct bootchk_req *q, struct bootchk *ret, struct err *e)

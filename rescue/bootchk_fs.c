@@ -117,6 +117,17 @@ char *bootfs_name(const struct bootctx *c, const struct bootfs *f)
 	return xasprintf("fs%td", f - c->fs);
 }
 
+/* `disk` is the one that root lies on, or one of those below a stacked root. */
+static bool carries_root(const struct bootfs *root, const char *disk)
+{
+	if (!root || !root->blk || str_eq(disk, root->blk->disk))
+		return true;
+	for (size_t i = 0; i < root->blk->n_under; i++)
+		if (str_eq(root->blk->under[i].name, disk))
+			return true;
+	return false;
+}
+
 /* GRUB's own names: the partition number counts, on the disk that carries the target. */
 static const struct bootfs *by_number(const struct bootctx *c, const char *dev)
 {
@@ -129,7 +140,7 @@ static const struct bootfs *by_number(const struct bootctx *c, const char *dev)
 	for (size_t i = 0; i < c->n_fs; i++) {
 		const struct blk *b = c->fs[i].blk;
 
-		if (b && b->partition == n && (!root || !root->blk || str_eq(b->disk, root->blk->disk)))
+		if (b && b->partition == n && carries_root(root, b->disk))
 			return &c->fs[i];
 	}
 	for (size_t i = 0; i < c->n_fs; i++)

@@ -5,6 +5,7 @@
 
 #include "blk.h"
 #include "bootchk.h"
+#include "initrd.h"
 #include "rootmap.h"
 
 #define KERNEL_MAX (512 * MIB)
@@ -64,9 +65,12 @@ bool bootchk_uki(struct bootctx *c, const void *data, size_t n, const char *what
 bool bootchk_kernel(struct bootctx *c, const void *data, size_t n, const char *what);
 /* several initramfs files behind each other; n 0: none */
 bool bootchk_initrd(struct bootctx *c, const void *data, size_t n, const char *what);
+/* `names`: LUKS volumes below root, as they are called now. Does the initramfs open them, and from what is in this machine? */
+bool bootchk_crypt(struct bootctx *c, const struct initrd *i, const struct strv *names, const char *what);
 void bootchk_root(struct bootctx *c);
 void bootchk_fstab(struct bootctx *c);
 void bootchk_init(struct bootctx *c);
+void bootchk_labels(struct bootctx *c);
 /* Value of a word of the command line ("root"), the last one counts; NULL when absent. The caller frees. */
 char *bootchk_arg(const char *args, const char *name);
 

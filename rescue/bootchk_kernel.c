@@ -39,7 +39,7 @@ bool bootchk_kernel(struct bootctx *c, const void *data, size_t n, const char *w
 
 struct needs {
 	struct strv modules;    /* without these it does not start */
-	struct strv programs;
+	struct strv programs, crypts;   /* crypts: names of the LUKS volumes below root */
 };
 
 static void need_once(struct strv *l, const char *s)
@@ -78,6 +78,14 @@ static void each_slave(const char *name, struct needs *need, int depth)
 		closedir(d);
 }
 
+static void add_crypt(const char *name, struct needs *need)
+{
+	AUTO_FREE char *path = xasprintf("/sys/class/block/%s/dm/name", name), *mapping = fs_read_word(path);
+
+	if (mapping)
+		need_once(&need->crypts, mapping);
+}
+
 /* dm and md by what sysfs says about them. */
 static void stack(const char *name, struct needs *need, int depth)
 {
@@ -89,6 +97,7 @@ static void stack(const char *name, struct needs *need, int depth)
 	if (uuid && str_starts(uuid, "CRYPT-")) {
 		need_once(&need->modules, "dm-crypt");
 		need_once(&need->programs, "cryptsetup");
+		add_crypt(name, need);
 	}
 	if (uuid && str_starts(uuid, "LVM-"))
 		need_once(&need->programs, "lvm");
@@ -156,7 +165,7 @@ static bool has_driver(struct bootctx *c, const struct initrd *i, const char *mo
 
 static bool judge_needs(struct bootctx *c, const struct initrd *i, const char *what)
 {
-	struct needs need = { .modules = STRV_INIT, .programs = STRV_INIT };
+	struct needs need = { .modules = STRV_INIT, .programs = STRV_INIT, .crypts = STRV_INIT };
 	bool ok = true;
 
 	collect(c, &need);
@@ -168,6 +177,7 @@ static bool judge_needs(struct bootctx *c, const struct initrd *i, const char *w
 		if (!has_program(i, need.programs.v[k]))
 			ok = bootchk_say(c, "initramfs", BOOTCHK_BAD, "%s has no program '%s', which the root filesystem needs; rebuild it", what,
 					 need.programs.v[k]);
+	ok = ok && (!i || bootchk_crypt(c, i, &need.crypts, what));
 	if (ok) {
 		CLEANUP(str_free) struct str s = STR_INIT;
 
@@ -175,6 +185,7 @@ static bool judge_needs(struct bootctx *c, const struct initrd *i, const char *w
 			str_addf(&s, "%s%s", k ? " " : "", need.modules.v[k]);
 		bootchk_say(c, "initramfs", BOOTCHK_OK, "%s is whole%s%s", what, s.len ? " and brings what root needs: " : "", str_cstr(&s));
 	}
+	strv_free(&need.crypts);
 	strv_free(&need.modules);
 	strv_free(&need.programs);
 	return ok;

@@ -40,13 +40,35 @@ static void add_yaml(struct str *s, const char *key, const char *value)
 	str_add(s, plain ? "" : "'");
 }
 
+/* A name alone could be that of another disk's volume: the first disk below says which. */
+static char *mapper_words(const struct blk *b)
+{
+	CLEANUP(str_free) struct str s = STR_INIT;
+	const struct { const char *key, *value; } disk[] = {
+		{ "loop", b->n_under ? b->under[0].loop_file : NULL }, { "serial", b->n_under ? b->under[0].serial : NULL },
+		{ "wwn", b->n_under ? b->under[0].wwn : NULL },
+	};
+
+	str_addc(&s, '{');
+	for (size_t i = 0; i < ARRAY_SIZE(disk) && s.len == 1; i++)
+		if (disk[i].value)
+			add_yaml(&s, disk[i].key, disk[i].value);
+	add_yaml(&s, "mapper", b->mapper);
+	str_addc(&s, '}');
+	return str_take(&s);
+}
+
 /* The words that name it in a plan; NULL when nothing about it would be found again. */
 static char *plan_words(const struct blk *b)
 {
 	CLEANUP(str_free) struct str s = STR_INIT;
 
 	str_addc(&s, '{');
-	if (b->loop_file)
+	if (b->mapper)
+		return mapper_words(b);
+	if (b->array)
+		add_yaml(&s, "array", b->array);
+	else if (b->loop_file)
 		add_yaml(&s, "loop", b->loop_file);
 	else if (b->serial)
 		add_yaml(&s, "serial", b->serial);
@@ -142,7 +164,7 @@ static void show_json(struct str *s, const struct blk *b, const struct strv *dam
 	AUTO_FREE char *identity = blk_identity(b), *words = plan_words(b);
 	const struct { const char *key, *value; } texts[] = {
 		{ "name", b->name }, { "disk", b->disk }, { "identity", identity }, { "plan", words }, { "serial", b->serial }, { "wwn", b->wwn },
-		{ "model", b->model }, { "loop", b->loop_file }, { "partuuid", b->part_uuid }, { "partlabel", b->part_label },
+		{ "model", b->model }, { "loop", b->loop_file }, { "mapper", b->mapper }, { "array", b->array }, { "partuuid", b->part_uuid }, { "partlabel", b->part_label },
 		{ "parttype", b->part_type }, { "pttype", b->pttype }, { "type", b->fs_type }, { "uuid", b->uuid }, { "label", b->label },
 	};
 	const struct { const char *key; bool value; } flags[] = {

@@ -8,7 +8,8 @@ char *device_wanted(const struct plan_device *d)
 	CLEANUP(str_free) struct str s = STR_INIT;
 	const struct { const char *word, *value; } parts[] = {
 		{ "serial", d->serial }, { "wwn", d->wwn }, { "loop file", d->loop_file }, { "partuuid", d->part_uuid },
-		{ "uuid", d->uuid }, { "label", d->label },
+		{ "mapper", d->mapper },
+		{ "array", d->array }, { "uuid", d->uuid }, { "label", d->label },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
@@ -40,14 +41,43 @@ static bool same_wwn(const char *want, const char *have)
 	return !want || (have && strcasecmp(wwn_number(want), wwn_number(have)) == 0);
 }
 
-static bool disk_fits(const struct plan_device *d, const struct blk *b)
-{
-	return same(d->serial, b->serial) && same_wwn(d->wwn, b->wwn) && same(d->loop_file, b->loop_file);
-}
-
 static bool names_disk(const struct plan_device *d)
 {
 	return d->serial || d->wwn || d->loop_file;
+}
+
+/* "vg-one/root" is "vg--one-root" below /dev/mapper. */
+static char *mapper_name(const char *written)
+{
+	CLEANUP(str_free) struct str s = STR_INIT;
+
+	if (!strchr(written, '/'))
+		return xstrdup(written);
+	for (const char *p = written; *p; p++)
+		str_add(&s, *p == '/' ? "-" : *p == '-' ? "--" : (char[]){ *p, '\0' });
+	return str_take(&s);
+}
+
+static bool same_mapper(const char *want, const char *have)
+{
+	AUTO_FREE char *name = want ? mapper_name(want) : NULL;
+
+	return same(name, have);
+}
+
+/* A stacked device is on a disk when it, or a part of it, lies there. */
+static bool on_disk(const struct plan_device *d, const struct blk *b)
+{
+	bool on = same(d->serial, b->serial) && same_wwn(d->wwn, b->wwn) && same(d->loop_file, b->loop_file);
+
+	for (size_t i = 0; d->mapper && names_disk(d) && !on && i < b->n_under; i++)
+		on = same(d->serial, b->under[i].serial) && same_wwn(d->wwn, b->under[i].wwn) && same(d->loop_file, b->under[i].loop_file);
+	return on;
+}
+
+static bool disk_fits(const struct plan_device *d, const struct blk *b)
+{
+	return on_disk(d, b) && same_mapper(d->mapper, b->mapper) && (!d->array || (b->array && blk_same_array(d->array, b->array)));
 }
 
 static bool names_content(const struct plan_device *d)
@@ -111,7 +141,7 @@ static void describe(struct str *s, const struct blk *b)
 
 static bool shares_something(const struct plan_device *d, const struct blk *b)
 {
-	return names_disk(d) ? disk_fits(d, b) : names_content(d) && (b->uuid || b->label || b->part_uuid);
+	return names_disk(d) ? on_disk(d, b) : names_content(d) && (b->uuid || b->label || b->part_uuid);
 }
 
 /* What is there instead: parts of the right disk, else all disks. */
@@ -154,6 +184,14 @@ int device_resolve(const struct plan_device *d, const struct blk *list, size_t n
 	return 0;
 }
 
+static bool lies_on(const struct blk *b, const struct blk *lower)
+{
+	for (size_t i = 0; i < b->n_under; i++)
+		if (str_eq(b->under[i].name, lower->name))
+			return true;
+	return false;
+}
+
 static int apart(const struct plan_device *erased, const struct blk *a, const struct plan_device *kept, const struct blk *b, struct err *e)
 {
 	if (str_eq(a->name, b->name))
@@ -162,6 +200,11 @@ static int apart(const struct plan_device *erased, const struct blk *a, const st
 	if (str_eq(a->name, b->disk))
 		return err_set(e, -EINVAL, "device '%s' (%s) is a part of device '%s' (%s), which the plan erases", kept->name, b->path,
 			       erased->name, a->path);
+	if (lies_on(b, a))
+		return err_set(e, -EINVAL, "device '%s' (%s) lies on device '%s' (%s), which the plan erases", kept->name, b->path, erased->name, a->path);
+	if (lies_on(a, b))
+		return err_set(e, -EINVAL, "device '%s' (%s), which the plan erases, lies on device '%s' (%s), which it may only read: give that one access: write",
+			       erased->name, a->path, kept->name, b->path);
 	return 0;
 }
 
@@ -180,7 +223,7 @@ int device_apart(const struct plan *p, const struct blk *list, size_t n, struct 
 
 bool device_consent_matches(const struct plan_device *d UNUSED, const struct blk *b, const char *text)
 {
-	const char *const ids[] = { b->serial, b->wwn, b->loop_file, b->part_uuid };
+	const char *const ids[] = { b->serial, b->wwn, b->loop_file, b->part_uuid, b->array };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		if (ids[i] && strcasecmp(ids[i], text) == 0)
@@ -198,6 +241,8 @@ char *device_consent_word(const struct plan_device *d, const struct blk *b)
 		return xstrdup(d->part_uuid);
 	if (d->wwn)
 		return xstrdup(d->wwn);
+	if (d->array)
+		return xstrdup(d->array);
 	return blk_identity(b);
 }
 
@@ -211,7 +256,8 @@ int device_guard_erase(const struct plan_device *d, const struct blk *b, struct 
 	if (!disk_fits(d, &now) || (d->partition && now.partition != d->partition) || !uuid_fits(d->part_uuid, now.part_uuid) || now.size != b->size)
 		return err_set(e, -ESTALE, "device '%s': %s is another device than a moment ago: not touched", d->name, b->path);
 	if (now.read_only)
-		return err_set(e, -EROFS, "device '%s': %s is read-only: nothing can be written to it", d->name, b->path);
+		return err_set(e, -EROFS, "device '%s': %s is read-only: nothing can be written to it%s", d->name, b->path,
+			       now.n_under ? " (what it lies on may have only access: read in the plan)" : "");
 	r = blk_unused(b->path, e);
 	return r < 0 ? err_wrap(e, r, "device '%s'", d->name) : 0;
 }

@@ -44,6 +44,16 @@ char *esp_removable_name(const char *arch);
 /* True when the removable path exists. */
 bool esp_has_removable(const char *dir, const char *arch);
 
+/* Where the ESP is mounted inside a target ("/boot/efi", "/efi" or "/boot"), or NULL. The caller frees. */
+char *esp_in_root(const char *root);
+/* Where the target's fstab has an ESP that is not mounted now, or NULL (T19, T47). The caller frees. */
+char *esp_not_mounted(const char *root);
+/*
+ * A distribution's signed shim and GRUB below \EFI\ID: kept when they are there, else copied from the target's packages (T46).
+ * -ENOENT: they are in neither.
+ */
+int esp_signed_chain(const char *root, const char *esp, const char *id, const char *arch, struct err *e);
+
 /* Partitions that carry the filesystem: one, or every member of a RAID1 (T30). From sysfs, never from names (T29). */
 struct esp_part {
 	char *dev;              /* /dev/NAME */

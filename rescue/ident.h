@@ -60,10 +60,16 @@ int ident_stale(const char *root, const struct ident_map *m, size_t *ret, struct
 /* Finds old -> new by comparing what the files of `root` name with what is mounted there and what this machine has. */
 int ident_find(const char *root, struct ident_map *m, void (*say)(void *arg, const char *line), void *arg, struct err *e);
 /*
- * subvolid= in the target's fstab belongs to the filesystem that was lost (T66): set to the id of what is mounted at that place, or taken
- * out when subvol= says it anyway. With `write` false only counts. keep and rewritten of `rep` are called as by ident_rewrite.
+ * subvolid= in the target's fstab, and in rootflags= of its kernel command lines, belongs to the filesystem that was lost (T66): set to the id of what is mounted at that place, or taken
+ * out when subvol= says it anyway. ident_rootflags writes `text` with the id of the root filesystem's subvolume
+ * (`subvol`: its path); flags that name another subvolume, a snapshot perhaps, stay. Returns how many changed. With `write` false only counts. keep and rewritten of `rep` are called as by ident_rewrite.
  */
+size_t ident_rootflags(const char *text, size_t n, const char *subvol, uint64_t id, struct str *out);
+/* Files that hold kernel command lines (glob patterns inside the root), NULL-terminated. */
+extern const char *const ident_command_lines[];
 int ident_subvolids(const char *root, bool write, struct ident_report *rep, size_t *ret_changed, struct err *e);
+/* "UUID=" of one line of mdadm.conf as a UUID with dashes, or NULL: a line without one. The caller frees. */
+char *ident_array_uuid(const char *line);
 /* For `gone`: no device of this machine answers to "UUID=...", "PARTUUID=...", "LABEL=..." or a path. */
 bool ident_spec_is_gone(const char *spec, void *unused);
 

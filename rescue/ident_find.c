@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ident.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdarg.h>
@@ -9,6 +10,12 @@
 #include "fs.h"
 #include "fstab.h"
 #include "rootmap.h"
+
+const char *const ident_command_lines[] = {
+	"/etc/default/grub", "/etc/default/grub.d/*", "/etc/kernel/cmdline", "/etc/cmdline.d/*", "/boot/grub/grub.cfg",
+	"/boot/grub2/grub.cfg", "/boot/grub*/grubenv", "/boot/loader/entries/*.conf", "/boot/efi/loader/entries/*.conf",
+	"/efi/loader/entries/*.conf", "/boot/efi/EFI/*/grub.cfg", "/efi/EFI/*/grub.cfg", "/boot/EFI/*/grub.cfg", NULL,
+};
 
 struct find {
 	const char *root;
@@ -256,19 +263,88 @@ static int texts(struct find *f, const char *pattern, struct err *e)
 	return r;
 }
 
+char *ident_array_uuid(const char *line)
+{
+	const char *p = strcasestr(line, "UUID=");
+	char digits[33];
+	size_t n = 0;
+
+	for (p = p ? p + 5 : ""; n < 32 && (isxdigit((unsigned char)*p) || *p == ':' || *p == '-'); p++)
+		if (isxdigit((unsigned char)*p))
+			digits[n++] = (char)tolower((unsigned char)*p);
+	digits[n] = 0;
+	return n == 32 ? xasprintf("%.8s-%.4s-%.4s-%.4s-%s", digits, digits + 8, digits + 12, digits + 16, digits + 20) : NULL;
+}
+
+static bool named(const struct strv *lines, const char *array)
+{
+	for (size_t i = 0; i < lines->n; i++) {
+		AUTO_FREE char *uuid = ident_array_uuid(lines->v[i]);
+
+		if (uuid && blk_same_array(uuid, array))
+			return true;
+	}
+	return false;
+}
+
+/* The only array of this machine that no line names. */
+static const struct blk *unnamed_array(const struct find *f, const struct strv *lines)
+{
+	const struct blk *one = NULL;
+
+	for (size_t i = 0; i < f->n_blk; i++) {
+		if (!f->blk[i].array || f->blk[i].partition || named(lines, f->blk[i].array))
+			continue;
+		if (one)
+			return NULL;
+		one = &f->blk[i];
+	}
+	return one;
+}
+
+static bool has_array(const struct find *f, const char *uuid)
+{
+	for (size_t i = 0; i < f->n_blk; i++)
+		if (f->blk[i].array && blk_same_array(f->blk[i].array, uuid))
+			return true;
+	return false;
+}
+
+static int arrays(struct find *f, const char *path, struct err *e)
+{
+	size_t n = 0;
+	AUTO_FREE char *text = read_in_root(f, path, &n);
+	CLEANUP(strv_free) struct strv lines = STRV_INIT;
+	int r = 0;
+
+	if (text)
+		strv_split(&lines, text, "\r\n");
+	for (size_t i = 0; r == 0 && i < lines.n; i++) {
+		AUTO_FREE char *old = str_starts(str_trim(lines.v[i]), "ARRAY") ? ident_array_uuid(lines.v[i]) : NULL;
+		const struct blk *b = old && !has_array(f, old) ? unnamed_array(f, &lines) : NULL;
+
+		if (b)
+			say(f, "%s: array %s is now %s (%s)", path, old, b->array, b->path);
+		else if (old && !has_array(f, old))
+			say(f, "%s names array %s, which is not in this machine, and nothing there tells its successor: left as it is", path, old);
+		if (b)
+			r = ident_map_add(f->map, old, b->array, e);
+	}
+	return r;
+}
+
 static int find_all(struct find *f, struct err *e)
 {
-	static const char *const patterns[] = {
-		"/etc/default/grub", "/etc/default/grub.d/*", "/etc/kernel/cmdline", "/etc/cmdline.d/*", "/boot/grub/grub.cfg",
-		"/boot/grub2/grub.cfg", "/boot/grub*/grubenv", "/boot/loader/entries/*.conf", "/boot/efi/loader/entries/*.conf",
-		"/efi/loader/entries/*.conf", "/boot/efi/EFI/*/grub.cfg", "/efi/EFI/*/grub.cfg", "/boot/EFI/*/grub.cfg",
-	};
 	int r = table(f, "/etc/fstab", "fstab", e);
 
 	if (r == 0)
 		r = table(f, "/etc/crypttab", "crypttab", e);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(patterns); i++)
-		r = texts(f, patterns[i], e);
+	if (r == 0)
+		r = arrays(f, "/etc/mdadm/mdadm.conf", e);
+	if (r == 0)
+		r = arrays(f, "/etc/mdadm.conf", e);
+	for (size_t i = 0; r == 0 && ident_command_lines[i]; i++)
+		r = texts(f, ident_command_lines[i], e);
 	return r;
 }
 

@@ -2,6 +2,7 @@
 #include "ident.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/btrfs.h>
 #include <linux/btrfs_tree.h>
 #include <sys/ioctl.h>
@@ -61,37 +62,127 @@ static size_t edit(const struct rootmap *mounts, const char *text, size_t n, str
 	return count;
 }
 
-int ident_subvolids(const char *root, bool write, struct ident_report *rep, size_t *ret_changed, struct err *e)
+/* rootflags=...,subvolid=N of one word, corrected, or NULL. */
+static char *corrected_flags(const char *flags, const char *subvol, uint64_t id)
 {
-	CLEANUP(rootmap_free) struct rootmap mounts = { 0 };
-	CLEANUP(str_free) struct str out = STR_INIT;
-	AUTO_CLOSE int rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
-	AUTO_FREE char *text = NULL, *proc = NULL, *path = NULL;
-	struct stat st;
-	size_t n;
-	int r;
+	AUTO_FREE char *named = fstab_option(flags, "subvol");
+	AUTO_FREE char *have = fstab_option(flags, "subvolid"), *want = xasprintf("%llu", (unsigned long long)id);
 
-	fd = rootfd < 0 ? -1 : fs_open_in_root(rootfd, "/etc/fstab", O_RDONLY, 0, NULL);
-	*ret_changed = 0;
-	if (fd < 0)
-		return 0;
-	proc = xasprintf("/proc/self/fd/%d", fd);
-	r = rootmap_read(root, NULL, &mounts, e);
-	if (r == 0)
-		r = fs_read(proc, 4 * MIB, &text, &n, e);
+	if (named && !str_eq(named + (*named == '/'), subvol + (*subvol == '/')))
+		return NULL;
+	return have && !str_eq(have, want) ? fstab_set_option(flags, "subvolid", want) : NULL;
+}
+
+size_t ident_rootflags(const char *text, size_t n, const char *subvol, uint64_t id, struct str *out)
+{
+	static const char word[] = "rootflags=";
+	size_t count = 0, len = strlen(word);
+
+	for (size_t pos = 0; pos < n;) {
+		size_t end = pos + len;
+		AUTO_FREE char *flags = NULL, *now = NULL;
+
+		if (n - pos < len || memcmp(text + pos, word, len) != 0) {
+			str_addc(out, text[pos++]);
+			continue;
+		}
+		while (end < n && text[end] && !strchr(" \t\r\n\"'", text[end]))
+			end++;
+		flags = xstrndup(text + pos + len, end - pos - len);
+		now = corrected_flags(flags, subvol, id);
+		str_addn(out, text + pos, len);
+		str_add(out, now ? now : flags);
+		count += now != NULL;
+		pos = end;
+	}
+	return count;
+}
+
+/* A grubenv block keeps its 1024 bytes. */
+static int fit_grubenv(struct str *out, const char *path, struct err *e)
+{
+	while (out->len && out->s[out->len - 1] == '#')
+		out->s[--out->len] = 0;
+	if (out->len > GRUBENV_SIZE)
+		return err_set(e, -EFBIG, "%s: the new values need %zu bytes, the block has %d", path, out->len, GRUBENV_SIZE);
+	while (out->len < GRUBENV_SIZE)
+		str_addc(out, '#');
+	return 0;
+}
+
+struct subvol {
+	int rootfd;
+	struct rootmap mounts;
+	uint64_t root_id;       /* 0: root is not btrfs */
+	bool write;
+	struct ident_report *rep;
+	size_t changed;
+};
+
+static int write_back(struct subvol *s, int fd, const char *path, const char *old, size_t n, struct str *out, size_t count, struct err *e)
+{
+	AUTO_FREE char *proc = xasprintf("/proc/self/fd/%d", fd), *real = realpath(proc, NULL);
+	struct stat st;
+	int r = ident_is_grubenv(old, n) ? fit_grubenv(out, path, e) : 0;
+
 	if (r < 0)
 		return r;
-	*ret_changed = edit(&mounts, text, n, &out);
-	if (!*ret_changed || !write)
-		return 0;
-	path = realpath(proc, NULL);
-	if (!path || fstat(fd, &st) < 0)
-		return err_errno(e, "fstab of '%s'", root);
-	if (rep->keep)
-		r = rep->keep(rep->arg, "/etc/fstab", text, n, e);
+	if (!real || fstat(fd, &st) < 0)
+		return err_errno(e, "look at '%s' of the target", path);
+	if (s->rep->keep)
+		r = s->rep->keep(s->rep->arg, path, old, n, e);
 	if (r == 0)
-		r = fs_write_atomic(path, out.s, out.len, st.st_mode & 07777, e);
-	if (r == 0 && rep->rewritten)
-		rep->rewritten(rep->arg, "/etc/fstab", *ret_changed);
+		r = fs_write_atomic(real, out->s, out->len, st.st_mode & 07777, e);
+	if (r == 0 && s->rep->rewritten)
+		s->rep->rewritten(s->rep->arg, path, count);
+	return r;
+}
+
+static int one_file(struct subvol *s, const char *path, struct err *e)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+	AUTO_CLOSE int fd = fs_open_in_root(s->rootfd, path, O_RDONLY, 0, NULL);
+	AUTO_FREE char *text = NULL, *proc = fd < 0 ? NULL : xasprintf("/proc/self/fd/%d", fd);
+	size_t n = 0, count;
+	int r = proc ? fs_read(proc, 4 * MIB, &text, &n, e) : 0;
+
+	if (r < 0 || !proc)
+		return r;
+	count = str_eq(path, "/etc/fstab") ? edit(&s->mounts, text, n, &out) : ident_rootflags(text, n, rootmap_at(&s->mounts, "/")->fsroot, s->root_id, &out);
+	s->changed += count;
+	return count && s->write ? write_back(s, fd, path, text, n, &out, count, e) : 0;
+}
+
+static int command_lines(struct subvol *s, const char *root, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && ident_command_lines[i]; i++) {
+		AUTO_FREE char *pattern = xasprintf("%s%s", root, ident_command_lines[i]);
+		glob_t g = { 0 };
+
+		if (glob(pattern, 0, NULL, &g) == 0)
+			for (size_t k = 0; r == 0 && k < g.gl_pathc; k++)
+				r = one_file(s, g.gl_pathv[k] + strlen(root), e);
+		globfree(&g);
+	}
+	return r;
+}
+
+int ident_subvolids(const char *root, bool write, struct ident_report *rep, size_t *ret_changed, struct err *e)
+{
+	AUTO_CLOSE int rootfd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct subvol s = { .rootfd = rootfd, .write = write, .rep = rep, .root_id = subvolume_id(root) };
+	int r;
+
+	if (rootfd < 0)
+		return err_errno(e, "open '%s'", root);
+	r = rootmap_read(root, NULL, &s.mounts, e);
+	if (r == 0)
+		r = one_file(&s, "/etc/fstab", e);
+	if (r == 0 && s.root_id && rootmap_at(&s.mounts, "/"))
+		r = command_lines(&s, root, e);
+	rootmap_free(&s.mounts);
+	*ret_changed = s.changed;
 	return r;
 }

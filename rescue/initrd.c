@@ -13,6 +13,7 @@ void initrd_free(struct initrd *i)
 {
 	strv_free(&i->names);
 	str_free(&i->builtin);
+	str_free(&i->crypttab);
 	*i = (struct initrd){ 0 };
 }
 
@@ -28,7 +29,7 @@ struct cpio {
 	char name[NAME_MAX_ + 1];
 	size_t name_len;
 	uint64_t skip, at;      /* bytes of data still to come; place in this archive */
-	bool want;              /* this file's data is kept */
+	struct str *keep;       /* this file's data goes here, or NULL */
 	bool whole;             /* TRAILER!!! was seen */
 	const char *wrong;
 	size_t names_cap;
@@ -82,6 +83,12 @@ static void header_done(struct cpio *c)
 	c->state = NAME;
 }
 
+static bool is_crypttab(const char *name)
+{
+	name += str_starts(name, "./") ? 2 : 0;
+	return str_eq(name, "cryptroot/crypttab") || str_eq(name, "etc/crypttab");
+}
+
 static void name_done(struct cpio *c)
 {
 	c->name[c->have < NAME_MAX_ ? c->have : NAME_MAX_] = 0;
@@ -91,7 +98,9 @@ static void name_done(struct cpio *c)
 		c->state = END;
 		return;
 	}
-	c->want = str_ends(c->name, "/modules.builtin") && c->out->builtin.len < BUILTIN_MAX;
+	c->keep = str_ends(c->name, "/modules.builtin") ? &c->out->builtin : is_crypttab(c->name) ? &c->out->crypttab : NULL;
+	if (c->keep && c->keep->len >= BUILTIN_MAX)
+		c->keep = NULL;
 	add_name(c);
 	c->state = c->skip ? DATA : HEADER;
 }
@@ -119,8 +128,8 @@ static size_t cpio_feed(struct cpio *c, const uint8_t *p, size_t n)
 				name_done(c);
 		} else {
 			take = c->skip < left ? (size_t)c->skip : left;
-			if (c->want)
-				str_addn(&c->out->builtin, p + used, take);
+			if (c->keep)
+				str_addn(c->keep, p + used, take);
 			c->skip -= take;
 			if (!c->skip)
 				c->state = HEADER;
@@ -223,7 +232,7 @@ int initrd_read(const void *data, size_t n, struct initrd *ret, struct err *e)
 	size_t at = 0;
 	int r;
 
-	*ret = (struct initrd){ .names = STRV_INIT, .builtin = STR_INIT };
+	*ret = (struct initrd){ .names = STRV_INIT, .builtin = STR_INIT, .crypttab = STR_INIT };
 	while (at < n) {
 		if (p[at] == 0) {
 			at++;

@@ -14,6 +14,7 @@ struct initrd {
 	unsigned int archives;
 	uint64_t bytes;         /* unpacked */
 	struct str builtin;     /* text of modules.builtin files */
+	struct str crypttab;    /* text of cryptroot/crypttab (initramfs-tools) and etc/crypttab (dracut, mkinitcpio) */
 };
 
 /* -EBADMSG: damaged, -ENODATA: cut off. The sentence says where. Free with initrd_free, whatever the result. */

@@ -15,7 +15,7 @@ struct plan_device {
 	enum access access;
 	char *consent;          /* identity that may be erased, as written in the plan, or NULL */
 	/* identity: what was given, else NULL / 0 */
-	char *serial, *wwn, *part_uuid, *uuid, *label, *loop_file, *fs_type;
+	char *serial, *wwn, *part_uuid, *uuid, *label, *loop_file, *mapper, *array, *fs_type;
 	uint64_t size;          /* bytes: of the whole disk, or of the device when nothing else is given */
 	uint64_t partition;     /* number, 0: the whole disk */
 	int line, col;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The `devices:` of a plan: names bound to identities, with rules about which identity is enough. */
+#include <ctype.h>
+
 #include "plan_device.h"
 
 static const struct opt opts[] = {
 	{ "access", OPT_ENUM, OPT_FIELD(struct plan_device, access), .choices = "read write erase", .def = "read",
 	  .help = "What may happen to it: read (the block device is set read-only), write (files may be added), erase (needs consent)." },
 	{ "consent", OPT_STR, OPT_FIELD(struct plan_device, consent), .min = 1, .max = 400,
-	  .help = "Agreement to erase it, written as the identity that will be lost: serial number, WWN, partition GUID or loop file." },
+	  .help = "Agreement to erase it, written as the identity that will be lost: serial number, WWN, partition GUID, array UUID or loop file." },
 	{ "serial", OPT_STR, OPT_FIELD(struct plan_device, serial), .min = 1, .max = 200, .help = "Serial number of the disk." },
 	{ "wwn", OPT_STR, OPT_FIELD(struct plan_device, wwn), .min = 1, .max = 200, .help = "World wide name of the disk." },
 	{ "size", OPT_SIZE, OPT_FIELD(struct plan_device, size), .min = 1, .max = UINT64_MAX,
@@ -16,6 +18,10 @@ static const struct opt opts[] = {
 	{ "uuid", OPT_STR, OPT_FIELD(struct plan_device, uuid), .min = 1, .max = 64, .help = "UUID of the filesystem on it." },
 	{ "label", OPT_STR, OPT_FIELD(struct plan_device, label), .min = 1, .max = 255, .help = "Label of the filesystem on it." },
 	{ "loop", OPT_STR, OPT_FIELD(struct plan_device, loop_file), .min = 1, .max = 4096, .help = "Backing file of a loop device, an absolute path." },
+	{ "mapper", OPT_STR, OPT_FIELD(struct plan_device, mapper), .min = 1, .max = 300, .excl = "partition partuuid array",
+	  .help = "A logical volume, as GROUP/VOLUME, or an opened LUKS volume, by its name below /dev/mapper. With serial, wwn or loop: the one that "
+		  "lies on that disk, wholly or with a part of it." },
+	{ "array", OPT_STR, OPT_FIELD(struct plan_device, array), .min = 32, .max = 47, .help = "UUID of an md array, in either spelling of it." },
 	{ "type", OPT_STR, OPT_FIELD(struct plan_device, fs_type), .min = 1, .max = 32, .help = "Type of the filesystem on it; an additional check." },
 	OPT_END
 };
@@ -30,18 +36,34 @@ static int bad(const struct plan *p, const struct plan_device *d, struct err *e,
 	return err_set(e, -EINVAL, "%s:%d:%d: device '%s': %s", p->path, d->line, d->col, d->name, why);
 }
 
+static bool is_array_uuid(const char *s)
+{
+	size_t digits = 0;
+
+	for (; *s; s++)
+		if (isxdigit((unsigned char)*s))
+			digits++;
+		else if (*s != ':' && *s != '-')
+			return false;
+	return digits == 32;
+}
+
 /* An erased device must still be found by the same words when the plan resumes after the mkfs. */
 static int check_identity(const struct plan *p, const struct plan_device *d, struct err *e)
 {
 	bool disk = d->serial || d->wwn || d->loop_file;
 
-	if (!disk && !d->part_uuid && !d->uuid && !d->label)
+	if (!disk && !d->part_uuid && !d->uuid && !d->label && !d->mapper && !d->array)
 		return bad(p, d, e, d->size ? "a size alone is no identity, two disks can have it: add serial, wwn or loop"
-				 : "no identity is given: name it by serial, wwn, loop, partuuid, uuid or label");
+				 : "no identity is given: name it by serial, wwn, loop, partuuid, uuid, label, mapper or array");
 	if (d->access == ACCESS_ERASE && (d->uuid || d->label || d->fs_type))
 		return bad(p, d, e, "an 'erase' device cannot be named by uuid, label or type, which are gone after erasing: use serial, wwn, loop or partuuid");
-	if (d->partition && !disk)
+	if (d->access == ACCESS_ERASE && d->mapper && !disk)
+		return bad(p, d, e, "'mapper' is a name that a volume on another disk can have too: add serial, wwn or loop of a disk that it lies on");
+	if (d->partition && !disk && !d->array)
 		return bad(p, d, e, "'partition' needs the disk it is on: add serial, wwn or loop");
+	if (d->array && !is_array_uuid(d->array))
+		return bad(p, d, e, "array: 32 hexadecimal digits are needed, as 'mdadm --examine' or 'blkid' show them for a member");
 	if (d->loop_file && d->loop_file[0] != '/')
 		return bad(p, d, e, "loop: an absolute path is needed");
 	if (d->consent && d->access != ACCESS_ERASE)

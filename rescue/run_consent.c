@@ -10,7 +10,7 @@
 
 static bool names(const struct run_dev *d, const char *text)
 {
-	const char *const ids[] = { d->word, d->identity, d->pd->serial, d->pd->wwn, d->pd->part_uuid, d->pd->loop_file };
+	const char *const ids[] = { d->word, d->identity, d->pd->serial, d->pd->wwn, d->pd->part_uuid, d->pd->loop_file, d->pd->array };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		if (text && ids[i] && *text && strcasecmp(ids[i], text) == 0)

@@ -33,6 +33,7 @@ static bool same_device(const struct plan_device *a, const struct plan_device *b
 {
 	return a->access == b->access && same_text(a->serial, b->serial) && same_text(a->wwn, b->wwn) && same_text(a->part_uuid, b->part_uuid) &&
 	       same_text(a->uuid, b->uuid) && same_text(a->label, b->label) && same_text(a->loop_file, b->loop_file) &&
+	       same_text(a->mapper, b->mapper) && same_text(a->array, b->array) &&
 	       same_text(a->fs_type, b->fs_type) && a->size == b->size && a->partition == b->partition;
 }
 

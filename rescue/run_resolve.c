@@ -6,7 +6,7 @@
 /* Steps after which there are more devices than before. */
 static bool plan_makes_devices(const struct plan *p)
 {
-	static const char *const types[] = { "partition", "luks-open", "lvm-activate", "md-assemble", "exec" };
+	static const char *const types[] = { "partition", "luks-open", "lvm-activate", "lvm-create", "md-assemble", "exec" };
 
 	for (size_t i = 0; i < p->n_steps; i++)
 		for (size_t k = 0; k < ARRAY_SIZE(types); k++)
@@ -21,7 +21,7 @@ static bool disk_is_here(const struct plan_device *d, const struct blk *l, size_
 	const struct blk *b;
 
 	disk.partition = disk.size = 0;
-	disk.part_uuid = disk.uuid = disk.label = disk.fs_type = NULL;
+	disk.mapper = disk.array = disk.part_uuid = disk.uuid = disk.label = disk.fs_type = NULL;
 	return (d->serial || d->wwn || d->loop_file) && device_resolve(&disk, l, n, &b, NULL) == 0;
 }
 
@@ -30,7 +30,8 @@ static bool comes_later(const struct plan *p, const struct plan_device *d, const
 {
 	bool on_disk = d->serial || d->wwn || d->loop_file;
 
-	return plan_makes_devices(p) && (on_disk ? (d->partition || d->part_uuid) && disk_is_here(d, l, n) : d->access != ACCESS_ERASE || d->part_uuid);
+	return plan_makes_devices(p) && (on_disk ? (d->partition || d->part_uuid || d->mapper) && disk_is_here(d, l, n)
+						 : d->access != ACCESS_ERASE || d->part_uuid || d->array);
 }
 
 /* Asked before every hook: the one node where it was, before every device of the machine is probed again. */

@@ -7,6 +7,7 @@
 #include "fs.h"
 
 #define SYS_BLOCK "/sys/class/block"
+#define KEY_MAX (8 * MIB)       /* as cryptsetup's own limit */
 
 static const char *kernel_name(const char *path)
 {
@@ -106,4 +107,21 @@ int stack_need(const char *name, const char *package, struct err *e)
 	AUTO_FREE char *found = child_find(name);
 
 	return found ? 0 : err_set(e, -ENOENT, "%s is not installed (package %s)", name, package);
+}
+
+int stack_read_key(const char *file, const char *passphrase, char **ret, size_t *ret_len, struct err *e)
+{
+	if (file)
+		return fs_read(file, KEY_MAX, ret, ret_len, e);
+	if (!passphrase)
+		return err_set(e, -ENOENT, "the key is not there");
+	*ret = xstrdup(passphrase);
+	*ret_len = strlen(*ret);
+	return 0;
+}
+
+bool stack_lvm_name(const char *name)
+{
+	return *name && name[0] != '-' && !str_eq(name, ".") && !str_eq(name, "..") &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-") == strlen(name);
 }

@@ -21,6 +21,9 @@ char *stack_md_on(const char *lower);
 int stack_run(const struct strv *argv, const char *input, size_t input_len, struct err *e);
 /* The same; its standard output without the last newline is in *ret. */
 int stack_output(const struct strv *argv, char **ret, struct err *e);
+/* A LUKS key: the whole file when `file` is given, else the passphrase. Wipe and free it. */
+int stack_read_key(const char *file, const char *passphrase, char **ret, size_t *ret_len, struct err *e);
+bool stack_lvm_name(const char *name);  /* of a volume group or logical volume (lvm(8)) */
 /* -ENOENT with a sentence that names the package. */
 int stack_need(const char *tool, const char *package, struct err *e);
 

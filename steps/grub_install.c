@@ -52,20 +52,7 @@ static char *in_root(const struct grub_install *s, const char *path)
 /* Where the ESP is inside the target; NULL: none. The caller frees. */
 static char *esp_place(const struct grub_install *s)
 {
-	static const char *const places[] = { "/boot/efi", "/efi", "/boot" };
-
-	if (s->esp)
-		return xstrdup(s->esp);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		AUTO_FREE char *dir = in_root(s, places[i]), *efi = fs_join(dir, "EFI");
-		struct mnt_info m = { 0 };
-		bool fat = mnt_find(dir, &m, NULL) == 1 && m.type && str_eq(m.type, "vfat");
-
-		mnt_info_free(&m);
-		if (fat || fs_is_dir(efi))
-			return xstrdup(places[i]);
-	}
-	return NULL;
+	return s->esp ? xstrdup(s->esp) : esp_in_root(s->root.real);
 }
 
 static bool is_uefi(const struct grub_install *s)
@@ -169,9 +156,11 @@ static int disk_fits(const char *disk, struct err *e)
 static int install_bios(struct grub_install *s, struct step_io *io, struct chroot *c, struct err *e)
 {
 	CLEANUP(strv_free) struct strv disks = STRV_INIT;
-	AUTO_FREE char *prog = NULL;
+	AUTO_FREE char *prog = NULL, *esp = s->firmware ? NULL : esp_not_mounted(s->root.real);
 	int r = boot_disks(s, &disks, e);
 
+	if (r == 0 && esp)      /* T19: the target starts by UEFI, whatever is mounted now */
+		r = err_set(e, -ENOENT, "the target's fstab has an EFI system partition at '%s', which is not mounted: mount it first, or say firmware: bios", esp);
 	if (r == 0 && !chroot_find_any(s->root.real, installers, &prog))
 		r = err_set(e, -ENOENT, "the target has neither grub-install nor grub2-install");
 	for (size_t i = 0; r == 0 && i < disks.n; i++)
@@ -193,43 +182,6 @@ static const char *platform(void)
 	const char *a = efi_arch();
 
 	return str_eq(a, "x64") ? "x86_64-efi" : str_eq(a, "ia32") ? "i386-efi" : str_eq(a, "aa64") ? "arm64-efi" : "riscv64-efi";
-}
-
-/* A distribution whose grub2-install refuses on UEFI brings signed programs: below EFI/ID already, or in its packages (T46). */
-static bool signed_chain(const char *esp, const char *id)
-{
-	AUTO_FREE char *shim = xasprintf("\\EFI\\%s\\shim%s.efi", id, efi_arch()), *grub = xasprintf("\\EFI\\%s\\grub%s.efi", id, efi_arch());
-	AUTO_FREE char *a = esp_find(esp, shim), *b = esp_find(esp, grub);
-
-	return a && b;
-}
-
-static int from_packages(const struct grub_install *s, const char *esp, const char *id, struct step_io *io, struct err *e)
-{
-	static const char *const dirs[] = { "usr/lib/efi/shim", "usr/lib/efi/grub2", "usr/share/efi/x86_64", "boot/efi.rpm" };
-	static const char *const files[] = { "shim%s.efi", "grub%s.efi", "mm%s.efi" };
-	bool changed = false;
-	int found = 0, r = 0;
-
-	for (size_t f = 0; r == 0 && f < ARRAY_SIZE(files); f++) {
-		AUTO_FREE char *name = xasprintf(files[f], efi_arch()), *to = xasprintf("\\EFI\\%s\\%s", id, name), *real = NULL;
-
-		for (size_t d = 0; r == 0 && d < ARRAY_SIZE(dirs) && !real; d++) {
-			AUTO_FREE char *dir = xasprintf("%s/%s", s->root.real, dirs[d]);
-			AUTO_FREE char *from = fs_join(dir, name);
-
-			if (!fs_exists(from))
-				continue;
-			r = esp_make(esp, to, &real, e);
-			if (r == 0)
-				r = esp_copy(from, real, &changed, e);
-			found++;
-		}
-	}
-	if (r == 0 && found >= 2)
-		step_note(io, "signed programs copied to EFI/%s", id);
-	return r < 0 ? r : found >= 2 ? 0 : err_set(e, -ENOENT, "this distribution's signed shim and GRUB are not on the ESP; install its packages "
-						    "shim and grub2-efi again in the target (step chroot), or restore EFI/%s from the backup", id);
 }
 
 /* What a signed GRUB reads first: the way to the real grub.cfg. */
@@ -267,11 +219,9 @@ static int install_efi(struct grub_install *s, struct step_io *io, struct chroot
 		return err_set(e, -ENOENT, "no EFI system partition is mounted below '%s'", s->root.real);
 	esp = in_root(s, place);
 	if (fedora && !suse) {
-		if (!signed_chain(esp, id)) {
-			r = from_packages(s, esp, id, io, e);
-			if (r < 0)
-				return r;
-		}
+		r = esp_signed_chain(s->root.real, esp, id, efi_arch(), e);
+		if (r < 0)
+			return r;
 		step_note(io, "the signed programs in EFI/%s are kept; their grub.cfg leads to the target", id);
 		return write_stub(s, esp, id, e);
 	}

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* grub-mkconfig: the target's GRUB menu, written by the target's own program, then read: does it start a kernel? (T50, T53) */
+#include <sys/stat.h>
+
 #include "chroot.h"
+#include "esp.h"
 #include "fs.h"
 #include "step.h"
 
@@ -25,6 +28,19 @@ static char *config_path(const char *root)
 	AUTO_FREE char *grub2 = fs_join(root, "boot/grub2"), *grub = fs_join(root, "boot/grub");
 
 	return xstrdup(fs_is_dir(grub2) && !fs_is_dir(grub) ? "/boot/grub2/grub.cfg" : "/boot/grub/grub.cfg");
+}
+
+/* T47: grubenv may be a link onto the ESP, which must be there before a tool writes through it. */
+static int check_grubenv(const char *root, const char *config, struct err *e)
+{
+	AUTO_FREE char *dir = xasprintf("%s%s", root, config), *env = NULL, *esp = esp_not_mounted(root);
+	struct stat st;
+
+	*strrchr(dir, '/') = 0;
+	env = fs_join(dir, "grubenv");
+	if (!esp || lstat(env, &st) < 0 || !S_ISLNK(st.st_mode))
+		return 0;
+	return err_set(e, -ENOENT, "grubenv is a link, and the EFI system partition at '%s' is not mounted: mount it first", esp);
 }
 
 static int preflight(void *self, struct step_io *io, struct err *e)
@@ -53,6 +69,9 @@ static int run(void *self, struct step_io *io, struct err *e)
 
 	if (!chroot_find_any(s->root.real, names, &prog))
 		return err_set(e, -ENOENT, "the target has neither grub-mkconfig nor grub2-mkconfig");
+	r = check_grubenv(s->root.real, out, e);
+	if (r < 0)
+		return r;
 	*strrchr(dir, '/') = 0;
 	r = fs_mkdir_p(dir, 0755, e);
 	if (r == 0)

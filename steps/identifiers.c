@@ -181,7 +181,7 @@ static int verify(void *self, struct step_io *io, struct err *e)
 	if (rc == 0 && !stale)
 		rc = ident_subvolids(s->root.real, false, &rep, &subvolids, e);
 	if (rc == 0 && subvolids)
-		err_set(e, -EEXIST, "fstab: %zu subvolid= belong to another filesystem", subvolids);
+		err_set(e, -EEXIST, "%zu subvolid= in fstab and kernel command lines belong to another filesystem", subvolids);
 	return rc < 0 ? rc : !stale && !subvolids;
 }
 
@@ -190,7 +190,7 @@ const struct step_type step_identifiers = {
 	.manual = "Looks at every text file below /etc, /boot and /efi of the target: fstab, crypttab, mdadm.conf, /etc/default/grub, "
 		  "/etc/kernel/cmdline, boot loader entries, grub.cfg and its stubs on the EFI system partition, grubenv (its 1024 bytes are kept), "
 		  "initramfs configuration, systemd units. Nothing but the identifiers changes in them. resume= of a device that is gone is taken out; "
-		  "subvolid= in fstab becomes that of the subvolume that is mounted there.\n\n"
+		  "subvolid= in fstab becomes that of the subvolume that is mounted there, subvolid= in rootflags= that of root.\n\n"
 		  "Old copies and a report stay in the step's folder. The step ends only when no old identifier is left.",
 	.opts = opts, .size = sizeof(struct identifiers), .effect = STEP_DURABLE, .resume = STEP_RERUN,
 	.preflight = preflight, .run = run, .verify = verify,

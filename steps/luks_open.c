@@ -4,11 +4,8 @@
  * comes from a file or from the plan.
  */
 #include "blk.h"
-#include "fs.h"
 #include "stack.h"
 #include "step.h"
-
-#define KEY_MAX (8 * MIB)       /* as cryptsetup's own limit */
 
 struct luks_open {
 	struct opt_device device;
@@ -45,7 +42,6 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 	CLEANUP(blk_free) struct blk b = { 0 };
 	int r = stack_need("cryptsetup", "cryptsetup-bin", e);
 
-	(void)io;
 	if (r < 0)
 		return r;
 	if (!l->passphrase && !l->key_file.path)
@@ -55,19 +51,11 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 	if (!l->device.path || (l->key_file.path && !l->key_file.real) || (has_header(l) && !l->header.real))
 		return STEP_LATER;
 	r = blk_get(l->device.path, &b, e);
-	if (r == 0 && !has_header(l) && (!b.fs_type || !str_eq(b.fs_type, "crypto_LUKS")))
-		r = err_set(e, -EMEDIUMTYPE, "'%s' is no LUKS device: there is %s on it", l->device.path, b.fs_type ? b.fs_type : "nothing known");
-	return r;
-}
-
-/* The key, from wherever it is; the caller frees. */
-static int read_key(const struct luks_open *l, char **ret, size_t *ret_len, struct err *e)
-{
-	if (l->key_file.path)
-		return fs_read(l->key_file.real, KEY_MAX, ret, ret_len, e);
-	*ret = xstrdup(l->passphrase);
-	*ret_len = strlen(*ret);
-	return 0;
+	if (r < 0 || has_header(l) || (b.fs_type && str_eq(b.fs_type, "crypto_LUKS")))
+		return r;
+	if (step_may_erase(io, l->device.path))
+		return STEP_LATER;              /* luks-format comes first */
+	return err_set(e, -EMEDIUMTYPE, "'%s' is no LUKS device: there is %s on it", l->device.path, b.fs_type ? b.fs_type : "nothing known");
 }
 
 /* 1 that name is our device, opened; 0 there is none of that name; -EEXIST it is something else. */
@@ -118,7 +106,7 @@ static int run(void *self, struct step_io *io, struct err *e)
 		return r < 0 ? r : 0;
 	r = blk_get(l->device.path, &b, e);
 	if (r == 0)
-		r = read_key(l, &key, &len, e);
+		r = stack_read_key(l->key_file.real, l->passphrase, &key, &len, e);
 	if (r < 0)
 		return r;
 	arguments(l, l->read_only || b.read_only, &argv);

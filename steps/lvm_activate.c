@@ -28,12 +28,6 @@ static const struct opt opts[] = {
 
 static const char *const modes[] = { "complete", "degraded", "partial" };
 
-static bool name_fits(const char *name)
-{
-	return *name && name[0] != '-' && !str_eq(name, ".") && !str_eq(name, "..") &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+_.-") == strlen(name);
-}
-
 static int preflight(void *self, struct step_io *io, struct err *e)
 {
 	const struct lvm_activate *l = self;
@@ -43,10 +37,10 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 	(void)io;
 	if (r < 0)
 		return r;
-	if (!name_fits(l->group))
+	if (!stack_lvm_name(l->group))
 		return err_set(e, -EINVAL, "group: '%s' is no name of a volume group", l->group);
 	for (i = 0; i < l->volumes.n; i++)
-		if (!name_fits(l->volumes.v[i]))
+		if (!stack_lvm_name(l->volumes.v[i]))
 			return err_set(e, -EINVAL, "volumes: '%s' is no name of a logical volume", l->volumes.v[i]);
 	for (i = 0; i < l->devices.n; i++)
 		if (!l->devices.v[i].path)

@@ -28,3 +28,37 @@ cached_debootstrap() {
 	) 9>"$O/cache/debian.lock" || { echo "debootstrap failed"; exit 1; }
 	DEBIAN_KVER=$(basename "$(ls -d "$dir"/lib/modules/*-amd64 | head -n 1)")
 }
+
+# stacked_debian: LVM, LUKS and XFS on top of that Debian, kept in $O/cache/stacked. Sets $DEBIAN_LAYERS, the lowerdir= of an overlay that is all of it.
+STACKED_PACKAGES="lvm2 cryptsetup-initramfs xfsprogs"
+stacked_install() (
+	set -e
+	dir=$1
+	mkdir -p "$dir/up" "$dir/work" "$dir/tree"
+	mount -t overlay overlay -o "lowerdir=$DEBIAN,upperdir=$dir/up,workdir=$dir/work" "$dir/tree"
+	mount -t proc proc "$dir/tree/proc"
+	cp -L /etc/resolv.conf "$dir/tree/etc/resolv.conf"
+	printf '#!/bin/sh\nexit 101\n' >"$dir/tree/usr/sbin/policy-rc.d"
+	chmod 755 "$dir/tree/usr/sbin/policy-rc.d"
+	echo 'update_initramfs=no' >"$dir/tree/etc/initramfs-tools/update-initramfs.conf"
+	chroot "$dir/tree" sh -c "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && apt-get -q -y --no-install-recommends install $STACKED_PACKAGES"
+	printf 'update_initramfs=yes\nbackup_initramfs=no\n' >"$dir/tree/etc/initramfs-tools/update-initramfs.conf"
+	rm -rf "$dir"/tree/var/cache/apt/* "$dir"/tree/var/lib/apt/lists/* "$dir"/tree/usr/share/doc/* "$dir/tree/usr/sbin/policy-rc.d" "$dir/tree/etc/resolv.conf"
+)
+
+stacked_debian() {
+	local dir=$O/cache/stacked is
+	cached_debootstrap
+	is="$STACKED_PACKAGES over $(stat -c %Y "$DEBIAN.is")"
+	(
+		flock 9
+		[ "$(cat "$dir/is" 2>/dev/null)" = "$is" ] && exit 0
+		rm -rf --one-file-system "$dir"
+		mkdir -p "$dir"
+		export -f stacked_install
+		export DEBIAN STACKED_PACKAGES
+		unshare -m --propagation private bash -c 'stacked_install "$1"' bash "$dir" >"$dir/log" 2>&1 9>&- || { tail -n 20 "$dir/log"; exit 1; }
+		printf '%s' "$is" >"$dir/is"
+	) 9>"$O/cache/stacked.lock" || { echo "the packages $STACKED_PACKAGES cannot be had"; exit 1; }
+	DEBIAN_LAYERS=$dir/up:$DEBIAN
+}

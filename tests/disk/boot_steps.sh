@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Boot repair steps in a real Debian (debootstrap) on btrfs with subvolumes on a real partition: identifiers, initramfs, grub, chroot, after-boot,
-# boot-check; and what they refuse. T41 T42 T44 T45 T49 T51 T52 T66.
+# boot-check; and what they refuse. T19 T41 T42 T44 T45 T46 T47 T48 T49 T51 T52 T56 T66.
 . "$(dirname "$0")/../lib.sh"
 need_root
 need sfdisk partx mkfs.btrfs btrfs losetup debootstrap grub-install
@@ -40,7 +40,7 @@ cat >"$T/etc/fstab" <<-END
 	  UUID=$OLD /home   btrfs noatime,subvol=@home 0 0
 END
 mkdir -p "$T/etc/kernel" "$T/boot/loader/entries" "$T/boot/efi/EFI/debian" "$T/boot/grub" "$T/etc/initramfs-tools/conf.d"
-echo "root=UUID=$OLD ro rootflags=subvol=@ resume=UUID=5a5a5a5a-5a5a-4a5a-8a5a-5a5a5a5a5a5a quiet" >"$T/etc/kernel/cmdline"
+echo "root=UUID=$OLD ro rootflags=subvol=@,subvolid=999 resume=UUID=5a5a5a5a-5a5a-4a5a-8a5a-5a5a5a5a5a5a quiet" >"$T/etc/kernel/cmdline"
 echo "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet resume=UUID=5a5a5a5a-5a5a-4a5a-8a5a-5a5a5a5a5a5a\"" >"$T/etc/default/grub"
 echo "RESUME=UUID=5a5a5a5a-5a5a-4a5a-8a5a-5a5a5a5a5a5a" >"$T/etc/initramfs-tools/conf.d/resume"
 echo "options root=UUID=$OLD" >"$T/boot/loader/entries/x.conf"
@@ -53,11 +53,14 @@ cp "$T/etc/fstab" "$W/fstab.before"
 equal "$(grep -rIl --exclude-dir=proc "$OLD" "$T/etc" "$T/boot" | grep -v leads-outside | wc -l)" 0 "files that still name the old UUID"
 equal "$(sed "s/$OLD/$UUID/; s/subvolid=999/subvolid=256/" "$W/fstab.before")" "$(cat "$T/etc/fstab")" "fstab, byte for byte"
 equal "$(stat -c %s "$T/boot/grub/grubenv")" 1024 "grubenv's size"
-equal "$(cat "$T/etc/kernel/cmdline")" "root=UUID=$UUID ro rootflags=subvol=@ quiet" "kernel/cmdline (T43)"
+equal "$(cat "$T/etc/kernel/cmdline")" "root=UUID=$UUID ro rootflags=subvol=@,subvolid=256 quiet" "kernel/cmdline (T43, T66)"
 equal "$(cat "$T/etc/initramfs-tools/conf.d/resume")" "RESUME=none" "initramfs-tools' resume"
 equal "$(cat "$W/outside")" "$OLD" "a file outside the target (T49)"
 cmp "$W/fstab.before" "$W/step/old/etc/fstab"
 "$S" identifiers "$W/step" -v root="$T" find=no >/dev/null || fail "verify"
+sed -i 's/subvolid=256/subvolid=5/' "$T/etc/kernel/cmdline"
+refuses 1 "1 subvolid= in fstab and kernel command lines belong to another filesystem" "$S" identifiers "$W/step" -v root="$T" find=no
+sed -i 's/subvolid=5/subvolid=256/' "$T/etc/kernel/cmdline"
 echo "UUID=$OLD /late btrfs" >>"$T/etc/fstab"
 [ "$("$S" identifiers "$W/step" -v root="$T" find=no | head -c 6)" = verify ] || fail "a stale identifier went unnoticed"
 sed -i '$d' "$T/etc/fstab"
@@ -66,7 +69,7 @@ rm -r "$T/boot/loader" "$T/boot/efi/EFI" "$T/etc/leads-outside"
 # ---- chroot: the target's own command line, /dev and /proc, nothing left mounted; a hanging command ends; a failing one fails ----
 "$S" chroot "$W/step" root="$T" "commands=cat /proc/cmdline >/root/cmdline|test -d /proc/self && test -e /dev/disk/by-uuid/$UUID && test -d /sys/class" >"$W/out" ||
 	{ cat "$W/out"; fail "chroot"; }
-equal "$(cat "$T/root/cmdline")" "root=UUID=$UUID ro rootflags=subvol=@ quiet" "command line inside (T41)"
+equal "$(cat "$T/root/cmdline")" "root=UUID=$UUID ro rootflags=subvol=@,subvolid=256 quiet" "command line inside (T41)"
 [ ! -d "$T/proc/self" ] || fail "/proc is still mounted in the target"
 nap=$((100000 + $$))      # nobody else's sleep
 refuses 1 "stopped after 2 s" "$S" chroot "$W/step2" root="$T" "commands=sleep $nap & sleep $nap" limit=2s
@@ -80,6 +83,13 @@ cat "$W/dash" >"$T/bin/dash"
 # ---- boot loader and initramfs; boot-check sees each stage ----
 refuses 1 "its boot sector holds no GRUB" "$RESCUE" boot-check --firmware bios "$T"
 "$S" grub-install "$W/step" root="$T" firmware=bios >"$W/out" || { cat "$W/out"; fail "grub-install"; }
+# T19: a target that starts by UEFI does not get a BIOS loader because its ESP was forgotten
+echo "UUID=DEAD-BEEF /boot/efi vfat umask=0077 0 1" >>"$T/etc/fstab"
+refuses 1 "the target's fstab has an EFI system partition at '/boot/efi', which is not mounted: mount it first, or say firmware: bios" "$S" grub-install "$W/step" root="$T"
+mv "$T/boot/grub/grubenv" "$W/grubenv" && ln -s ../efi/EFI/debian/grubenv "$T/boot/grub/grubenv"      # T47
+refuses 1 "grubenv is a link, and the EFI system partition at '/boot/efi' is not mounted: mount it first" "$S" grub-mkconfig "$W/step" root="$T"
+rm "$T/boot/grub/grubenv" && mv "$W/grubenv" "$T/boot/grub/grubenv"
+sed -i '$d' "$T/etc/fstab"
 refuses 1 "which is not there: it stops at its prompt" "$RESCUE" boot-check --firmware bios "$T"
 rm -f "$T"/boot/initrd.img-*
 "$S" initramfs "$W/step" root="$T" >"$W/out" || { cat "$W/out"; fail "initramfs"; }
@@ -98,6 +108,29 @@ mkdir "$W/kernels" && mv "$T"/boot/vmlinuz-* "$W/kernels/"
 refuses 1 "the target has no kernel" "$S" initramfs "$W/step" root="$T"
 refuses 1 "kernel" "$RESCUE" boot-check --firmware bios "$T"
 mv "$W/kernels"/* "$T/boot/"
+
+# T46: a distribution whose GRUB must not be installed over its signed one: the chain stays byte for byte, its stub leads to the target
+shim=/usr/lib/shim/shimx64.efi.signed grub=/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed
+[ -e $shim ] && [ -e $grub ] || { echo "$shim or $grub is missing"; exit 77; }
+printf '#!/bin/sh\n' >"$T/usr/bin/rpm"; chmod 755 "$T/usr/bin/rpm"
+mkdir -p "$T/boot/efi/EFI"
+refuses 1 "this distribution's signed shim and GRUB are not on the ESP" "$S" grub-install "$W/step" root="$T" firmware=uefi
+mkdir -p "$T/boot/efi/EFI/debian" && cp $shim "$T/boot/efi/EFI/debian/shimx64.efi" && cp $grub "$T/boot/efi/EFI/debian/grubx64.efi"
+"$S" grub-install "$W/step" root="$T" firmware=uefi >"$W/out" || { cat "$W/out"; fail "grub-install with a signed chain"; }
+cmp $shim "$T/boot/efi/EFI/debian/shimx64.efi" && cmp $grub "$T/boot/efi/EFI/debian/grubx64.efi" || fail "the signed chain was overwritten"
+grep -q "^search .* $UUID" "$T/boot/efi/EFI/debian/grub.cfg" && grep -q 'prefix=($dev)/@/boot/grub' "$T/boot/efi/EFI/debian/grub.cfg" || fail "the stub"
+rm -r "$T/usr/bin/rpm" "$T/boot/efi/EFI/debian"
+# T48: SUSE's own installer; T56: one that installs nothing fails the step
+printf '#!/bin/sh\necho "$@" >/root/shim-install\n' >"$T/usr/sbin/shim-install"; chmod 755 "$T/usr/sbin/shim-install"
+refuses 1 "no loader on the ESP" "$S" grub-install "$W/step" root="$T" firmware=uefi
+equal "$(cat "$T/root/shim-install")" "--config-file=/boot/grub2/grub.cfg --no-nvram" "shim-install's arguments"
+rm "$T/usr/sbin/shim-install"
+# systemd-boot: in its own place and on the removable path, whole
+sdboot=/usr/lib/systemd/boot/efi/systemd-bootx64.efi
+mkdir -p "$T${sdboot%/*}" && cp $sdboot "$T$sdboot"
+"$S" grub-install "$W/step" root="$T" firmware=uefi loader=systemd-boot >"$W/out" || { cat "$W/out"; fail "systemd-boot"; }
+cmp $sdboot "$T/boot/efi/EFI/systemd/systemd-bootx64.efi" && cmp $sdboot "$T/boot/efi/EFI/BOOT/BOOTX64.EFI" && [ -d "$T/boot/efi/loader/entries" ] || fail "systemd-boot on the ESP"
+rm -r "$T/boot/efi/EFI" "$T/boot/efi/loader" "$T$sdboot"
 
 # T51: GPT without room for GRUB. T52: a filesystem on the whole disk
 loop_new plain 64M

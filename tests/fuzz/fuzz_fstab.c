@@ -2,6 +2,7 @@
 /* fstab, mountinfo and identifiers in any text: the fields' places lie inside, nothing but the identifier changes. */
 #include <stdlib.h>
 
+#include "blk.h"
 #include "fstab.h"
 #include "ident.h"
 #include "rootmap.h"
@@ -17,9 +18,9 @@ static bool never(const char *spec, void *arg)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(ident_map_free) struct ident_map m = { 0 };
-	CLEANUP(str_free) struct str out = STR_INIT, drop = STR_INIT;
+	CLEANUP(str_free) struct str out = STR_INIT, drop = STR_INIT, flags = STR_INIT, again = STR_INIT;
 	CLEANUP(rootmap_free) struct rootmap rm = { 0 };
-	AUTO_FREE char *text = xstrndup((const char *)data, size);
+	AUTO_FREE char *array = NULL, *text = xstrndup((const char *)data, size);
 	struct fstab_line *v;
 	size_t n;
 
@@ -37,6 +38,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (out.len != strlen(text) || (n && !ident_replace(&m, text, strlen(text), NULL)))
 		abort();
 	(void)ident_drop_resume(text, strlen(text), never, NULL, &drop);
+	(void)ident_rootflags(text, strlen(text), "/@", 256, &flags);
+	if (ident_rootflags(str_cstr(&flags), flags.len, "/@", 256, &again) || again.len != flags.len)
+		abort();
+	array = ident_array_uuid(text);
+	if (array && (strlen(array) != 36 || !blk_same_array(array, array)))
+		abort();
 	(void)rootmap_read("/target", text, &rm, NULL);
 	return 0;
 }

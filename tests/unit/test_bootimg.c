@@ -38,6 +38,8 @@ static void test_an_initramfs_of_two_archives(void **state)
 	cpio_add(&s, "usr/lib/modules/6.1/kernel/fs/btrfs/btrfs.ko.zst", "");
 	cpio_add(&s, "lib/modules/6.1/kernel/drivers/md/dm-mod.ko", "");
 	cpio_add(&s, "lib/modules/6.1/modules.builtin", "kernel/fs/ext4/ext4.ko\n");
+	cpio_add(&s, "./cryptroot/crypttab", "root UUID=1 none luks\n");
+	cpio_add(&s, "other/crypttab", "not this one");
 	cpio_add(&s, "TRAILER!!!", "");
 	assert_int_equal(initrd_read(s.s, s.len, &i, &e), 0);
 	assert_int_equal(i.archives, 2);
@@ -47,6 +49,8 @@ static void test_an_initramfs_of_two_archives(void **state)
 	assert_true(initrd_has_module(&i, "6.1", "ext4"));
 	assert_false(initrd_has_module(&i, "6.2", "btrfs"));
 	assert_false(initrd_has_module(&i, "6.1", "xfs"));
+	assert_int_equal(strncmp(str_cstr(&i.crypttab), "root UUID=1 none luks\n", 22), 0);
+	assert_int_equal(i.crypttab.len, 24);   /* with the padding behind it */
 	assert_true(initrd_has_version(&i, "6.1"));
 	assert_false(initrd_has_version(&i, "6"));
 	initrd_free(&i);

@@ -164,6 +164,41 @@ static void binary(void *arg, const char *path)
 }
 
 /* T42: every place; T49: a link that leads out of the target changes nothing there. */
+static void test_arrays_in_mdadm_conf(void **state)
+{
+	static const struct { const char *line, *uuid; } cases[] = {
+		{ "ARRAY /dev/md/one metadata=1.2 UUID=0DDBA11E:12345678:9abcdef0:12345678", "0ddba11e-1234-5678-9abc-def012345678" },
+		{ "ARRAY /dev/md0 uuid=0ddba11e-1234-5678-9abc-def012345678 name=x", "0ddba11e-1234-5678-9abc-def012345678" },
+		{ "ARRAY /dev/md0 UUID=0ddba11e:12345678", NULL }, { "ARRAY <ignore>", NULL }, { "MAILADDR root", NULL }, { "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_FREE char *have = ident_array_uuid(cases[i].line);
+
+		assert_string_equal(have ? have : "none", cases[i].uuid ? cases[i].uuid : "none");
+	}
+}
+
+static void test_subvolid_of_root_in_command_lines(void **state)
+{
+	static const struct { const char *text, *out; size_t n; } cases[] = {
+		{ "a rootflags=subvol=@,subvolid=9 b", "a rootflags=subvol=@,subvolid=256 b", 1 },
+		{ "\"rootflags=subvolid=9,subvol=/@\"\nrootflags=subvolid=9", "\"rootflags=subvolid=256,subvol=/@\"\nrootflags=subvolid=256", 2 },
+		{ "rootflags=subvol=@snap,subvolid=9", "rootflags=subvol=@snap,subvolid=9", 0 },
+		{ "rootflags=subvolid=256 rootflags= rootflags", "rootflags=subvolid=256 rootflags= rootflags", 0 },
+		{ "rootflags=compress", "rootflags=compress", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP(str_free) struct str out = STR_INIT;
+
+		assert_int_equal(ident_rootflags(cases[i].text, strlen(cases[i].text), "/@", 256, &out), cases[i].n);
+		assert_string_equal(str_cstr(&out), cases[i].out);
+	}
+}
+
 static void test_a_whole_target(void **state)
 {
 	char *dir = unit_dir();
@@ -277,7 +312,7 @@ int main(void)
 		cmocka_unit_test(test_pairs_that_contradict),
 		cmocka_unit_test(test_grubenv_stays_1024_bytes),
 		cmocka_unit_test(test_resume_of_a_device_that_is_gone),
-		cmocka_unit_test(test_a_whole_target),
+		cmocka_unit_test(test_arrays_in_mdadm_conf), cmocka_unit_test(test_subvolid_of_root_in_command_lines), cmocka_unit_test(test_a_whole_target),
 		cmocka_unit_test(test_fstab_fields_and_their_places),
 		cmocka_unit_test(test_fstab_options),
 		cmocka_unit_test(test_mounts_below_a_root),

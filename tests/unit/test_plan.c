@@ -49,7 +49,12 @@ static void test_refusals_have_a_place_and_a_reason(void **state)
 		  "p.yaml:4:5: two steps have the id 'write-file' (the other is in line 3): give one another 'id:'" },
 		{ "plan: 1\ndevices:\n  a: {size: 10G}\n" STEP,
 		  "p.yaml:3:3: device 'a': a size alone is no identity, two disks can have it: add serial, wwn or loop" },      /* T57 */
-		{ "plan: 1\ndevices:\n  a: {}\n" STEP, "p.yaml:3:3: device 'a': no identity is given: name it by serial, wwn, loop, partuuid, uuid or label" },
+		{ "plan: 1\ndevices:\n  a: {}\n" STEP, "p.yaml:3:3: device 'a': no identity is given: name it by serial, wwn, loop, partuuid, uuid, label, mapper or array" },
+		{ "plan: 1\ndevices:\n  a: {mapper: vg/root, access: erase}\n" STEP,
+		  "p.yaml:3:3: device 'a': 'mapper' is a name that a volume on another disk can have too: add serial, wwn or loop of a disk that it lies on" },
+		{ "plan: 1\ndevices:\n  a: {serial: x, mapper: vg/root, partition: 1}\n" STEP, "p.yaml:3:18: device 'a': mapper: cannot be given together with 'partition'" },
+		{ "plan: 1\ndevices:\n  a: {array: 0a1b2c3d:00001111:22223333:4444555g}\n" STEP,
+		  "p.yaml:3:3: device 'a': array: 32 hexadecimal digits are needed, as 'mdadm --examine' or 'blkid' show them for a member" },
 		{ "plan: 1\ndevices:\n  a: {uuid: x, access: erase}\n" STEP,
 		  "p.yaml:3:3: device 'a': an 'erase' device cannot be named by uuid, label or type, which are gone after erasing: use serial, wwn, loop or partuuid" },
 		{ "plan: 1\ndevices:\n  a: {label: x, partition: 1}\n" STEP, "p.yaml:3:3: device 'a': 'partition' needs the disk it is on: add serial, wwn or loop" },

@@ -66,6 +66,51 @@ static void test_lvm_and_md_want_names_that_are_some(void **state)
 	step_end(&f);
 }
 
+static void test_new_volumes_want_a_key_and_names(void **state)
+{
+	static const struct { const char *type, *key, *value, *key2, *value2, *text; } cases[] = {
+		{ "luks-format", "label", "x", NULL, NULL, "key-file or passphrase is needed: nobody is asked" },
+		{ "luks-format", "passphrase", "p", "uuid", "1A2B-3C4D", "uuid: '1A2B-3C4D' is not a UUID" },
+		{ "lvm-create", "group", "a/b", NULL, NULL, "group: 'a/b' is no name of a volume group" },
+	};
+	struct fixture f;
+
+	(void)state;
+	if (!have("cryptsetup") || !have("lvm"))
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		f = step_begin(cases[i].type, "/tmp", cases[i].key, cases[i].value, cases[i].key2, cases[i].value2, NULL);
+		step_refused(&f, "preflight", -EINVAL, cases[i].text);
+		step_end(&f);
+	}
+	f = step_begin("luks-format", "/tmp", "device", "", "passphrase", "p", NULL);
+	assert_int_equal(step_do(&f, "decide"), 0);
+	assert_int_equal(strlen(step_fact(f.io, "uuid")), 36);
+	assert_int_equal(step_do(&f, "preflight"), STEP_LATER);
+	step_refused(&f, "run", -ENODEV, "device 'device' or the key is not there");
+	step_refused(&f, "verify", 0, "'device' is not the LUKS volume with UUID");
+	step_end(&f);
+	f = step_begin("luks-format", "/tmp", "passphrase", "p", "type", "luks1", "label", "x", NULL);
+	step_refused(&f, "preflight", -EINVAL, "luks1 has no label and derives keys with pbkdf2 only: take luks2");
+	step_end(&f);
+}
+
+static void test_lvm_names_and_keys(void **state)
+{
+	AUTO_FREE char *key = NULL;
+	size_t len = 0;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_true(stack_lvm_name("vg-one") && stack_lvm_name("a") && stack_lvm_name("a+b_c.d"));
+	assert_false(stack_lvm_name("") || stack_lvm_name("..") || stack_lvm_name("-a") || stack_lvm_name("a b") || stack_lvm_name("a/b"));
+	assert_int_equal(stack_read_key(NULL, "secret", &key, &len, &e), 0);
+	assert_int_equal(len, 6);
+	assert_int_equal(stack_read_key("/no/such/key", NULL, &key, &len, &e), -ENOENT);
+	assert_int_equal(stack_read_key(NULL, NULL, &key, &len, &e), -ENOENT);
+	assert_string_equal(e.msg, "the key is not there");
+}
+
 static void test_what_is_not_stacked_is_not_found(void **state)
 {
 	AUTO_FREE char *dm = stack_dm_node("no-such-mapping"), *md = stack_md_on("/dev/null");
@@ -82,6 +127,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_luks_wants_a_key_and_a_name),
 		cmocka_unit_test(test_lvm_and_md_want_names_that_are_some),
+		cmocka_unit_test(test_new_volumes_want_a_key_and_names),
+		cmocka_unit_test(test_lvm_names_and_keys),
 		cmocka_unit_test(test_what_is_not_stacked_is_not_found),
 	};
 
