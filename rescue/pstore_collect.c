@@ -161,15 +161,11 @@ static void add_found(struct run *run, const struct pstore_dump *d, const char *
 	f = &run->res->found[run->res->n_found++];
 	*f = (struct pstore_found){ .name = xstrdup(name), .records = d->n, .added = added, .time = whole->time };
 	f->missing = pstore_dump_missing(whole, &missing);
-	if (!pstore_dump_is_log(whole)) {
-		f->is_crash = pstore_dump_is_crash(whole, PSTORE_KIND_NONE);
-		f->line = xasprintf("%s of %s, %zu bytes", pstore_type_name(whole->type), whole->backend, len);
-		return;
-	}
 	pstore_explain(log, len, whole->reason, &x);
 	f->is_crash = pstore_dump_is_crash(whole, x.kind);
-	f->line = pstore_explain_line(&x);
-	f->seen_before = count_signature(&run->store, name, x.signature);
+	f->line = pstore_dump_line(whole, len, &x);
+	if (pstore_dump_is_log(whole))
+		f->seen_before = count_signature(&run->store, name, x.signature);
 	pstore_explain_free(&x);
 }
 

@@ -41,6 +41,8 @@ void pstore_dump_join(struct pstore_dump *ret, struct pstore_record *const *v, s
 
 /* The log: parts in descending number, without their headers; a line in brackets where a part is missing or unreadable (T17). The caller frees. */
 char *pstore_dump_log(const struct pstore_dump *d, size_t *ret_len);
+/* One line: what its explanation says, or what kind of record it is; len: of its log. The caller frees. */
+char *pstore_dump_line(const struct pstore_dump *d, size_t len, const struct pstore_explain *x);
 /* Part numbers below the highest that are not there. */
 size_t pstore_dump_missing(const struct pstore_dump *d, struct strv *ret);
 bool pstore_dump_is_log(const struct pstore_dump *d);

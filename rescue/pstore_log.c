@@ -24,6 +24,30 @@ bool pstore_dump_is_crash(const struct pstore_dump *d, enum pstore_kind kind)
 	return kind == PSTORE_KIND_PANIC || kind == PSTORE_KIND_SYSRQ || (kind >= PSTORE_KIND_NULL && kind <= PSTORE_KIND_OOPS);
 }
 
+static const struct pstore_record *unreadable_one(const struct pstore_dump *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i]->coding == PSTORE_UNREADABLE)
+			return d->v[i];
+	return NULL;
+}
+
+static const char *packer(const struct pstore_record *r)
+{
+	return r->coding_hint ? r->coding_hint : "unknown packer";
+}
+
+char *pstore_dump_line(const struct pstore_dump *d, size_t len, const struct pstore_explain *x)
+{
+	const struct pstore_record *r = unreadable_one(d);
+
+	if (!pstore_dump_is_log(d))
+		return xasprintf("%s of %s, %zu bytes", pstore_type_name(d->type), d->backend, len);
+	if (r && x->kind == PSTORE_KIND_NONE)
+		return xasprintf("its record could not be unpacked (%s)", packer(r));
+	return pstore_explain_line(x);
+}
+
 /* The record that shows a part, or one that should have (empty, unreadable), or NULL. Parts are ascending; the best reading comes first. */
 static const struct pstore_record *record_of(const struct pstore_dump *d, unsigned int part)
 {
@@ -77,7 +101,7 @@ static void add_gap(struct str *s, const struct pstore_record *r, unsigned int p
 		str_addf(s, "[rescue: part %u is empty (%s)]\n", part, r->views[0].file);
 	else
 		str_addf(s, "[rescue: part %u could not be unpacked (%s); its bytes are kept in raw/%s]\n", part,
-			 r->coding_hint ? r->coding_hint : "unknown packer", r->views[0].file);
+			 packer(r), r->views[0].file);
 }
 
 /* A run of missing parts is one line: a damaged record may claim to be part 2147483647. */
@@ -121,6 +145,9 @@ static void add_placeless(const struct pstore_dump *d, struct str *s)
 		if (!pstore_dump_is_log(d) || (!r->hdr.reason[0] && r->name.part == 0 && r->coding != PSTORE_UNREADABLE)) {
 			line_end(s);
 			str_addn(s, r->text, r->len - pstore_ecc_notice(r->text, r->len));
+		} else if (!r->hdr.reason[0] && r->name.part == 0) {
+			line_end(s);
+			str_addf(s, "[rescue: a part could not be unpacked (%s); its bytes are kept in raw/%s]\n", packer(r), r->views[0].file);
 		}
 	}
 }

@@ -118,36 +118,40 @@ static void add_head(const char *name, const struct pstore_dump *d, struct str *
 }
 
 /* `rescue pstore list` says of a console or a clean shutdown that it is none: the rescue image's banner goes by it. */
-static void add_brief(const struct pstore_dump *d, enum pstore_kind kind, const char *line, struct str *out)
+static void add_brief(const struct pstore_dump *d, size_t len, const struct pstore_explain *x, struct str *out)
 {
-	str_addf(out, "  %s%s\n", pstore_dump_is_crash(d, kind) ? "" : "not a crash: ", line);
+	AUTO_FREE char *line = pstore_dump_line(d, len, x);
+
+	str_addf(out, "  %s%s\n", pstore_dump_is_crash(d, x->kind) ? "" : "not a crash: ", line);
+}
+
+static void add_whole(const struct pstore_show *sh, const struct pstore_dump *d, const char *log, size_t len, const struct pstore_explain *x, struct str *out)
+{
+	AUTO_FREE char *line = NULL;
+
+	if (pstore_dump_is_log(d)) {
+		pstore_explain_text(x, out);
+		add_places(sh, x, out);
+		add_bare_addresses(sh, x, log, out);
+		return;
+	}
+	line = pstore_dump_line(d, len, x);
+	str_addf(out, "  %s\n", line);
 }
 
 static void show_text(const struct pstore_show *sh, const char *name, const struct pstore_dump *d, struct str *out)
 {
 	size_t len;
-	AUTO_FREE char *log = pstore_dump_log(d, &len), *line = NULL;
+	AUTO_FREE char *log = pstore_dump_log(d, &len);
 	struct pstore_explain x;
 
 	add_head(name, d, out);
-	if (!pstore_dump_is_log(d)) {
-		line = xasprintf("%s of %s, %zu bytes", pstore_type_name(d->type), d->backend, len);
-		if (sh->brief)
-			add_brief(d, PSTORE_KIND_NONE, line, out);
-		else
-			str_addf(out, "  %s\n", line);
-	} else {
-		pstore_explain(log, len, d->reason, &x);
-		line = pstore_explain_line(&x);
-		if (sh->brief) {
-			add_brief(d, x.kind, line, out);
-		} else {
-			pstore_explain_text(&x, out);
-			add_places(sh, &x, out);
-			add_bare_addresses(sh, &x, log, out);
-		}
-		pstore_explain_free(&x);
-	}
+	pstore_explain(log, len, d->reason, &x);
+	if (sh->brief)
+		add_brief(d, len, &x, out);
+	else
+		add_whole(sh, d, log, len, &x, out);
+	pstore_explain_free(&x);
 	if (sh->log) {
 		str_add(out, "\n");
 		str_addn(out, log, len);

@@ -38,6 +38,7 @@ static const struct {
 	{ "dmesg-efi-179588234401001", "Emergency#1 Part1\n" STAMP "Kernel panic - not syncing: x\n", "panic 'x'" },
 	/* in doubt it is one: without being told otherwise, kernels write logs when they crash only */
 	{ "dmesg-efi-179588234401001", "", "no crash in this log" },
+	{ "dmesg-ramoops-0.enc.z", "\x28\xb5\x2f\xfd packed by a kernel with zstd", "its record could not be unpacked (zstd)" },
 	{ "mce-erst-7", "\1\2\3\4", "mce of erst, 4 bytes" },
 	{ "newthing-efi-12", "?", NULL },
 	/* what a crashed program called itself is not obeyed by the console */
