@@ -25,7 +25,8 @@ run_test() {
 	shift 3
 	timeout -k 20 "$limit" "$@" >"$out.out" 2>&1 </dev/null
 	rc=$?
-	printf '%s %d %d\n' "$name" $((SECONDS - t0)) $rc >"$out.result"
+	printf '%s %d %d\n' "$name" $((SECONDS - t0)) $rc >"$out.part"
+	mv "$out.part" "$out.result"
 }
 
 # report ID: counts and shows one finished test
@@ -58,10 +59,23 @@ par() {
 	run_test "$1" "$2" $started "${@:3}" &
 }
 
-drain() {
+# beside NAME TIMEOUT COMMAND...: like par, for tests that take a minute: two at a time, and what ended is told at once
+beside() {
+	wanted "$1" || return 0
+	while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+	finished
+	started=$((started + 1))
+	run_test "$1" "$2" $started "${@:3}" &
+}
+
+finished() {
 	local i
+	for ((i = 1; i <= started; i++)); do [ ! -e "$log/$i.result" ] || report $i; done
+}
+
+drain() {
 	wait
-	for ((i = 1; i <= started; i++)); do report $i; done
+	finished
 	started=0
 }
 
@@ -70,6 +84,7 @@ wanted() {
 }
 
 finish() {
+	wait
 	[ $skipped = 0 ] || echo "$skipped skipped"
 	echo "$passed passed, $failed failed"
 	[ $failed = 0 ]
@@ -113,6 +128,16 @@ scripts() { # scripts SUITE TIMEOUT
 	done
 }
 
+# machines TIMEOUT: the vm suite, two scripts beside each other; the long ones begin, so that none of them ends alone
+LONGEST="boot_filesystem_loss image_media boot_bios_reset image_usb image_network stacked"
+machines() {
+	local s
+	for s in $LONGEST $(for s in tests/vm/*.sh; do basename "$s" .sh; done | grep -vxE "lib|.*_lib|${LONGEST// /|}"); do
+		beside "vm:$s" "$1" bash "tests/vm/$s.sh"
+	done
+	drain
+}
+
 valgrind_unit() {
 	local p
 	for p in "$O"/unit/test_*; do
@@ -145,7 +170,7 @@ suite() {
 	asan) build asan asan-build && programs asan 600 "$O/asan/unit" && corpora asan-replay "$O/asan/replay" ;;
 	valgrind) build unit all unit && valgrind_unit ;;
 	fuzz) build fuzz fuzz-build && fuzzing ;;
-	vm) build vm all helpers && scripts vm 900 ;;
+	vm) build vm all helpers && machines 900 ;;
 	torture) build torture all helpers && scripts torture 14400 ;;
 	docs | cli | disk | crash | bacula) build "$1" all helpers && scripts "$1" 900 ;;
 	all) for s in clang unit replay docs cli disk crash bacula vm asan valgrind fuzz; do suite $s; done ;;

@@ -28,6 +28,7 @@ VM_COUNT=0
 VM_LOG=
 VM_ARGS=()
 VM_SLOW=${VM_SLOW:-3}           # every deadline is multiplied by this: hosts are busy, and nothing here measures speed
+# VM_TIMES=FILE: how much of each deadline was used is added to this file
 
 vm_cleanup() {
 	[ -z "$VM_PID" ] || kill -KILL "$VM_PID" 2>/dev/null || true
@@ -141,13 +142,15 @@ vm_direct() {
 	VM_ARGS+=(-kernel "$1" -initrd "$2" -append "console=ttyS0 panic=1 oops=panic ${3:-}")
 }
 
-# vm_firmware bios|uefi|secure [VARS]: VARS keeps the variables from one boot to the next; it is made when missing
+# vm_firmware bios|uefi|secure|own [VARS]: secure: Secure Boot with the keys that Debian's shim is signed for; own: with OVMF's test key
+# (/usr/share/ovmf/PkKek-1-snakeoil.*) and no other. VARS keeps the variables from one boot to the next; it is made when missing
 vm_firmware() {
 	local code vars=${2:-$VM_DIR/vars.$VM_COUNT.fd} from
 	case $1 in
 	bios) return ;;
 	uefi) code=/usr/share/OVMF/OVMF_CODE_4M.fd from=/usr/share/OVMF/OVMF_VARS_4M.fd ;;
-	secure) code=/usr/share/OVMF/OVMF_CODE_4M.ms.fd from=/usr/share/OVMF/OVMF_VARS_4M.ms.fd
+	secure | own) code=/usr/share/OVMF/OVMF_CODE_4M.ms.fd from=/usr/share/OVMF/OVMF_VARS_4M.ms.fd
+		[ "$1" = secure ] || { code=/usr/share/OVMF/OVMF_CODE_4M.snakeoil.fd from=/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd; }
 		VM_ARGS[1]=q35,accel=tcg,smm=on
 		VM_ARGS+=(-global driver=cfi.pflash01,property=secure,value=on -global ICH9-LPC.disable_s3=1) ;;
 	*) vm_fail "vm_firmware: $1?" ;;
@@ -210,13 +213,14 @@ vm_text() {
 # vm_wait MARKER SECONDS: until the console shows a line that matches the extended regular expression; fails the test otherwise, and at
 # once when the console shows what VM_BAD matches
 vm_wait() {
-	local end=$((SECONDS + $2 * VM_SLOW))
+	local begin=$SECONDS end=$((SECONDS + $2 * VM_SLOW))
 	while ! vm_text | grep -qE -- "$1"; do
 		[ -z "${VM_BAD:-}" ] || ! vm_text | grep -qE -- "$VM_BAD" || { sleep 1; vm_fail "'$VM_BAD' instead of '$1'"; }
 		vm_alive || { vm_text | grep -qE -- "$1" && return 0; cat "$VM_LOG.err" >&2; vm_fail "the machine ended without '$1'"; }
 		[ $SECONDS -lt $end ] || vm_fail "no '$1' within $2 s"
 		sleep 0.2
 	done
+	[ -z "${VM_TIMES:-}" ] || printf '%d of %d s: %s: %s\n' $((SECONDS - begin)) $(($2 * VM_SLOW)) "${0##*/}" "$1" >>"$VM_TIMES"
 }
 
 # vm_off SECONDS: until the machine powers off or resets by itself
