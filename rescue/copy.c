@@ -6,6 +6,8 @@
 #include <sys/xattr.h>
 #include <time.h>
 
+#define SPARE 32                /* threads that can replace hanging ones */
+
 bool copy_stopped(struct copy *c)
 {
 	return atomic_load_explicit(&c->stop, memory_order_relaxed);
@@ -24,6 +26,7 @@ int copy_fatal(struct copy *c, int code, const char *fmt, ...)
 		err_code(&c->fatal, code, "%s", text);
 	atomic_store(&c->stop, true);
 	pthread_cond_broadcast(&c->more);
+	pthread_cond_broadcast(&c->end);
 	pthread_mutex_unlock(&c->lock);
 	return code;
 }
@@ -53,6 +56,8 @@ static void *worker_main(void *arg)
 {
 	struct copy_worker *w = arg;
 
+	w->buf = xmalloc(COPY_BUF);
+	w->hash = w->c->o->no_hash ? NULL : hash_new(HASH_XXH3_128);
 	while (copy_pop(w)) {
 		struct copy_task *t = &w->task;
 
@@ -135,7 +140,7 @@ static bool wait_over(struct copy *c)
 	}
 	pthread_mutex_lock(&c->lock);
 	if (!c->over)
-		pthread_cond_timedwait(&c->more, &c->lock, &until);
+		pthread_cond_timedwait(&c->end, &c->lock, &until);
 	over = c->over;
 	pthread_mutex_unlock(&c->lock);
 	return over;
@@ -163,41 +168,6 @@ static void *marker_main(void *arg)
 	return NULL;
 }
 
-static int start_threads(struct copy *c, unsigned int *ret_n)
-{
-	unsigned int n = 0;
-
-	for (; n < c->n_workers; n++)
-		if (pthread_create(&c->workers[n].thread, NULL, worker_main, &c->workers[n]) != 0)
-			break;
-	*ret_n = n;
-	return n ? 0 : copy_fatal(c, -EAGAIN, "start a thread");
-}
-
-/* Works until the stack is empty. */
-static int run_phase(struct copy *c)
-{
-	pthread_t marker;
-	bool marking = false;
-	unsigned int n;
-
-	c->over = false;
-	if (start_threads(c, &n) < 0)
-		return c->fatal.code;
-	if (c->o->mark && c->o->mark_s && !c->o->archive)
-		marking = pthread_create(&marker, NULL, marker_main, c) == 0;
-	while (!wait_over(c))
-		tell(c);
-	for (unsigned int i = 0; i < n; i++)
-		pthread_join(c->workers[i].thread, NULL);
-	if (marking)
-		pthread_join(marker, NULL);
-	tell(c);
-	return c->fatal.code;
-}
-
-/* ---- setting up ---- */
-
 static unsigned int choose_threads(const struct copy_opts *o)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -207,16 +177,58 @@ static unsigned int choose_threads(const struct copy_opts *o)
 	return cpus < 2 ? 4 : cpus > 16 ? 32 : (unsigned int)cpus * 2 + 2;
 }
 
+int copy_start_thread(struct copy *c)
+{
+	struct copy_worker *w = &c->workers[c->n_threads];
+
+	if (c->n_threads + 1 >= c->n_workers || pthread_create(&w->thread, NULL, worker_main, w) != 0)
+		return -EAGAIN;
+	c->n_threads++;
+	return 0;
+}
+
+static int start_threads(struct copy *c)
+{
+	unsigned int n = 0;
+
+	c->over = false;
+	c->first_slot = c->n_threads;
+	while (n < choose_threads(c->o) && copy_start_thread(c) == 0)
+		n++;
+	return n ? 0 : copy_fatal(c, -EAGAIN, "start a thread");
+}
+
+/* Works until the stack is empty. */
+static int run_phase(struct copy *c)
+{
+	pthread_t marker;
+	bool marking = false;
+
+	if (start_threads(c) < 0)
+		return c->fatal.code;
+	if (c->o->mark && c->o->mark_s && !c->o->archive)
+		marking = pthread_create(&marker, NULL, marker_main, c) == 0;
+	while (!wait_over(c)) {
+		tell(c);
+		copy_late_look(c);
+	}
+	copy_late_end(c);
+	if (marking)
+		pthread_join(marker, NULL);
+	tell(c);
+	return c->fatal.code;
+}
+
+/* ---- setting up ---- */
+
 static void workers_init(struct copy *c)
 {
-	c->n_workers = choose_threads(c->o);
+	c->n_workers = 2 * choose_threads(c->o) + SPARE + 1;
 	c->workers = xcalloc(c->n_workers, sizeof(*c->workers));
 	for (unsigned int i = 0; i < c->n_workers; i++) {
 		struct copy_worker *w = &c->workers[i];
 
 		w->c = c;
-		w->buf = xmalloc(COPY_BUF);
-		w->hash = c->o->no_hash ? NULL : hash_new(HASH_XXH3_128);
 		pthread_mutex_init(&w->lock, NULL);
 	}
 }
@@ -266,6 +278,7 @@ static int set_up(struct copy *c, struct err *e)
 	c->trust_ns = INT64_MIN;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->more, NULL);
+	pthread_cond_init(&c->end, NULL);
 	pthread_mutex_init(&c->log_lock, NULL);
 	pthread_mutex_init(&c->call_lock, NULL);
 	pthread_mutex_init(&c->link_lock, NULL);
@@ -290,12 +303,20 @@ static int set_up(struct copy *c, struct err *e)
 static void tear_down(struct copy *c)
 {
 	copy_log_close(c);
+	if (c->n_dead)
+		return;         /* they still hold it */
 	copy_link_free(c);
 	workers_free(c);
 	free(c->stack);
 }
 
 /* ---- the walk ---- */
+
+/* What the calling thread does is done as the last one, which no other thread ever is. */
+static struct copy_worker *own_worker(struct copy *c)
+{
+	return &c->workers[c->n_workers - 1];
+}
 
 static struct copy_dir *root_dir(struct copy *c)
 {
@@ -320,8 +341,8 @@ static int run_first(struct copy *c)
 	root = root_dir(c);
 	root->foreign = true;
 	for (size_t i = c->o->first->n; i-- > 0;)
-		(void)copy_walk_first(&c->workers[0], root, c->o->first->v[i]);
-	copy_dir_put(&c->workers[0], root);
+		(void)copy_walk_first(own_worker(c), root, c->o->first->v[i]);
+	copy_dir_put(own_worker(c), root);
 	return run_phase(c);
 }
 
@@ -332,7 +353,7 @@ static int run_all(struct copy *c)
 
 	c->skip_first = "";
 	if (c->o->archive)
-		(void)copy_archive_entry(&c->workers[0], root, NULL, root->src, &root->st, NULL, NULL);
+		(void)copy_archive_entry(own_worker(c), root, NULL, root->src, &root->st, NULL, NULL);
 	root->all = !c->o->include || !c->o->include->n;
 	copy_push(c, &t, 1);
 	return run_phase(c);
@@ -349,23 +370,29 @@ static int finish(struct copy *c, struct err *e)
 
 int copy_tree(const struct copy_opts *o, struct copy_result *ret, struct err *e)
 {
-	struct copy c = { .o = o };
-	int r = set_up(&c, e);
+	struct copy *c = xcalloc(1, sizeof(*c));
+	int r;
+
+	c->opts = *o;
+	c->o = &c->opts;
+	r = set_up(c, e);
 
 	if (r == 0)
-		r = copy_link_init(&c, e);
+		r = copy_link_init(c, e);
 	if (r == 0) {
-		r = run_first(&c);
+		r = run_first(c);
 		if (r == 0)
-			r = run_all(&c);
+			r = run_all(c);
 		if (r < 0)
-			*e = c.fatal;
+			*e = c->fatal;
 	}
 	if (r == -ECANCELED && !o->archive)
-		(void)copy_log_mark(&c, NULL);
+		(void)copy_log_mark(c, NULL);
 	if (r == 0)
-		r = finish(&c, e);
-	sum_up(&c, ret, NULL);
-	tear_down(&c);
+		r = finish(c, e);
+	sum_up(c, ret, NULL);
+	tear_down(c);
+	if (!c->n_dead)
+		free(c);
 	return r;
 }

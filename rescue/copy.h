@@ -8,7 +8,9 @@
  *
  * Several threads walk depth first; files of a folder are read in the order of their inode numbers. Kept: owner, mode, times (ns), hard
  * links, holes, symbolic links, devices, FIFOs, sockets, ACLs, every extended attribute, the chattr flags i, a and d.
- * A file that cannot be read never stops the rest; a destination that cannot be written does (-ENOSPC ...).
+ * A file that cannot be read never stops the rest; a destination that cannot be written does (-ENOSPC ...). A read that hangs costs one
+ * thread: another one goes on with the rest, and what has no answer at the end is listed as lost. Such a thread cannot be ended before the
+ * kernel lets it go: the process stays until then.
  *
  * Resuming: a mark says "what had its last change before this time is on the destination's stable storage". A file of the destination is
  * trusted when size and mtime are the source's and it was changed before the mark; everything else is copied again. So memory stays flat,
@@ -51,6 +53,7 @@ struct copy_opts {
 	const struct manifest_set *known;       /* or NULL: only files that this manifest does not know as they are now */
 	int64_t since;                  /* seconds: only files whose mtime or ctime is not older; INT64_MIN: all */
 	unsigned int threads;           /* 0: chosen */
+	uint64_t patience_s;            /* a read without an answer for so long is left alone and waited for last, 0: never */
 	enum copy_proof proof;
 	bool btrfs;                     /* the source is btrfs: files without checksums are told apart */
 	bool no_hash;

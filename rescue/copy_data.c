@@ -34,6 +34,16 @@ void copy_bad_range(struct copy_worker *w, uint64_t off, uint64_t len, int err)
 	w->bad[w->n_bad++] = (struct loss_range){ off, len };
 }
 
+static ssize_t ask(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off)
+{
+	ssize_t got;
+
+	copy_ask(w);
+	got = pread(fd, buf, n, (off_t)off);
+	copy_answered(w);
+	return got;
+}
+
 /* Piece by piece, so that one bad block costs one block. */
 static ssize_t read_pieces(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off)
 {
@@ -44,7 +54,7 @@ static ssize_t read_pieces(struct copy_worker *w, int fd, char *buf, size_t n, u
 		ssize_t got;
 
 		want = want > n - done ? n - done : want;
-		got = pread(fd, buf + done, want, (off_t)(off + done));
+		got = ask(w, fd, buf + done, want, off + done);
 		if (got == 0)
 			break;
 		if (got < 0 && errno == EINTR)
@@ -64,7 +74,7 @@ ssize_t copy_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t o
 	size_t done = 0;
 
 	while (done < n) {
-		ssize_t got = pread(fd, buf + done, n - done, (off_t)(off + done));
+		ssize_t got = ask(w, fd, buf + done, n - done, off + done);
 
 		if (got == 0)
 			break;
@@ -159,8 +169,11 @@ static int copy_sparse(struct copy_worker *w, int src, int dst, uint64_t size)
 	int r;
 
 	while (at < size && !copy_stopped(w->c)) {
-		off_t data = lseek(src, (off_t)at, SEEK_DATA), hole;
+		off_t data, hole;
 
+		copy_ask(w);
+		data = lseek(src, (off_t)at, SEEK_DATA);
+		copy_answered(w);
 		if (data < 0 && errno != ENXIO)
 			data = (off_t)at;       /* no map: all of it is data */
 		if (data < 0 || (uint64_t)data > size)

@@ -101,9 +101,11 @@ static bool write_file(struct copy_worker *w, struct copy_dir *d, const char *na
 		return false;
 	}
 	copy_data_begin(w);
+	w->half = dir != w->c->nursery;
 	r = copy_data(w, src, dst, st);
 	if (r == 0 && !copy_stopped(w->c) && !(w->n_bad && !w->written && st->stx_size)) {
 		finish(w, d, name, src, dst, st);
+		w->half = false;
 		return true;
 	}
 	if (w->hash)
@@ -111,6 +113,7 @@ static bool write_file(struct copy_worker *w, struct copy_dir *d, const char *na
 	if (r == 0 || !copy_stopped(w->c))
 		copy_lost(w, d, name, "lost", r < 0 ? -r : w->bad_errno, r < 0 ? "write the file" : "read the file: nothing of it can be read");
 	(void)unlinkat(dir, as, 0);
+	w->half = false;
 	return false;
 }
 
@@ -232,7 +235,9 @@ static void other(struct copy_worker *w, struct copy_dir *d, const char *name, c
 	if (!copy_since(w->c, d, name, st) || (!w->c->o->archive && copy_dir_dst(w, d) < 0))
 		return;
 	if (S_ISLNK(st->stx_mode)) {
+		copy_ask(w);
 		n = readlinkat(d->src, name, target, PATH_MAX);
+		copy_answered(w);
 		if (n < 0) {
 			copy_lost(w, d, name, "lost", errno, "read the link");
 			return;
@@ -249,20 +254,23 @@ static void other(struct copy_worker *w, struct copy_dir *d, const char *name, c
 
 void copy_entry(struct copy_worker *w, struct copy_dir *d, const struct copy_ent *ent)
 {
-	AUTO_CLOSE int src = ent->type == DT_REG ? open_source(d, ent->name) : -1;
+	AUTO_CLOSE int src = -1;
 	struct statx st;
-	int r;
+	int r = 0;
 
 	if (copy_link_is_nursery(d, ent->name))
 		return;
+	w->asked_for = ent->name;
+	copy_ask(w);
+	if (ent->type == DT_REG)
+		src = open_source(d, ent->name);
+	if (ent->type != DT_REG || src >= 0)
+		r = statx(src >= 0 ? src : d->src, src >= 0 ? "" : ent->name, src >= 0 ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW, COPY_STATX, &st);
+	copy_answered(w);
 	if (ent->type == DT_REG && src < 0) {
 		copy_lost(w, d, ent->name, "lost", errno, "open the file");
 		return;
 	}
-	if (src >= 0)
-		r = statx(src, "", AT_EMPTY_PATH, COPY_STATX, &st);
-	else
-		r = statx(d->src, ent->name, AT_SYMLINK_NOFOLLOW, COPY_STATX, &st);
 	if (r < 0)
 		copy_lost(w, d, ent->name, "lost", errno, "look at the file");
 	else if (src >= 0 && S_ISREG(st.stx_mode))

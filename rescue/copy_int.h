@@ -64,6 +64,10 @@ struct copy_worker {
 	char *buf;
 	struct hash *hash;
 	struct copy_task task;          /* at hand; under copy.lock */
+	_Atomic int64_t asked_ms;       /* since when it waits for the source, 0: it does not */
+	const char *asked_for;          /* the entry of task.dir, NULL: the folder */
+	bool late, dead;                /* under copy.lock: others do its work; it was given up */
+	bool half;                      /* what it writes is task.dir's asked_for, not complete */
 	_Atomic uint64_t span;          /* TASK_FILES: next entry << 32 | end; whoever has nothing to do takes a half off the end */
 	/* of the file at hand */
 	struct loss_range *bad;         /* unreadable ranges */
@@ -83,12 +87,15 @@ struct copy_linkmap;                    /* archive destinations: inode -> first 
 
 struct copy {
 	const struct copy_opts *o;
+	struct copy_opts opts;
 	/* tasks, last in first out */
 	pthread_mutex_t lock;
-	pthread_cond_t more;
+	pthread_cond_t more, end;       /* workers wait for more tasks, the others for the end */
 	struct copy_task *stack;
 	size_t n, cap;
-	unsigned int active;
+	unsigned int active, late;
+	int64_t alone_ms;               /* since when only late workers are left, 0: no */
+	bool given_up;                  /* under lock: nobody waits for late workers any more */
 	atomic_bool stop;
 	bool over;                      /* under lock: no task is left, or stop */
 	struct err fatal;
@@ -120,7 +127,8 @@ struct copy {
 	/* archive */
 	pthread_mutex_t archive_lock;
 	struct copy_worker *workers;
-	unsigned int n_workers;
+	unsigned int n_workers, first_slot, n_threads;  /* slots; first of this phase; used so far: none is used twice, the last one never */
+	unsigned int n_dead;            /* threads that will never be joined: what they use must stay */
 };
 
 /* copy_task.c */
@@ -128,6 +136,14 @@ void copy_push(struct copy *c, const struct copy_task *t, size_t n);
 bool copy_pop(struct copy_worker *w);                   /* into w->task; false: all is done */
 bool copy_next(struct copy_worker *w, uint32_t *ret);   /* TASK_FILES: the next entry of w->task */
 void copy_task_done(struct copy_worker *w);
+bool copy_take_rest(struct copy_worker *w, struct copy_task *ret);      /* under c->lock */
+
+/* copy_late.c: around everything that reads the source */
+void copy_ask(struct copy_worker *w);
+void copy_answered(struct copy_worker *w);              /* keeps errno */
+void copy_late_look(struct copy *c);                    /* from time to time */
+void copy_late_end(struct copy *c);                     /* joins all threads but those that are c->n_dead from then on */
+int copy_start_thread(struct copy *c);
 
 /* copy.c */
 /* Stops everything; the first call wins. Returns code. */

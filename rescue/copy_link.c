@@ -143,6 +143,14 @@ static bool adopt(struct copy *c, int dst, const char *name, const struct statx 
 	return copy_trusted(c, dst, name, st) && linkat(dst, name, c->nursery, key, 0) == 0;
 }
 
+/* Its first name is being written; when that read hangs, this one is late too. */
+static void wait_for_first(struct copy_worker *w)
+{
+	copy_ask(w);
+	pthread_cond_wait(&w->c->link_done, &w->c->link_lock);
+	copy_answered(w);
+}
+
 enum copy_link copy_link_begin(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, char key[48])
 {
 	struct copy *c = w->c;
@@ -152,7 +160,7 @@ enum copy_link copy_link_begin(struct copy_worker *w, struct copy_dir *d, const 
 	make_key(st, key);
 	pthread_mutex_lock(&c->link_lock);
 	while (busy_slot(c, key) >= 0 || busy_slot(c, "") < 0)
-		pthread_cond_wait(&c->link_done, &c->link_lock);
+		wait_for_first(w);
 	if (is_whole(c, key, st) || adopt(c, d->dst, name, st, key)) {
 		r = name_it(w, d, name, st, key);
 	} else {

@@ -26,8 +26,11 @@ void copy_meta_fd(struct copy_worker *w, struct copy_dir *d, const char *name, i
 {
 	bool mine = owner_is_right(w->c, st), folder = S_ISDIR(st->stx_mode);
 	const char *which = NULL;
-	int r = xattrs_read(src, x);
+	int r;
 
+	copy_ask(w);
+	r = xattrs_read(src, x);
+	copy_answered(w);
 	if (r < 0)
 		note(w, d, name, -r, "read extended attributes");
 	if (!mine && fchown(dst, st->stx_uid, st->stx_gid) < 0)
@@ -43,8 +46,11 @@ void copy_meta_at(struct copy_worker *w, struct copy_dir *d, const char *name, c
 {
 	int dst = d->dst;
 	const char *which = NULL;
-	int r = xattrs_read_at(d->src, name, x);
+	int r;
 
+	copy_ask(w);
+	r = xattrs_read_at(d->src, name, x);
+	copy_answered(w);
 	if (r < 0)
 		note(w, d, name, -r, "read extended attributes");
 	if (!owner_is_right(w->c, st) && fchownat(dst, name, st->stx_uid, st->stx_gid, AT_SYMLINK_NOFOLLOW) < 0)

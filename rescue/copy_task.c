@@ -42,14 +42,14 @@ bool copy_next(struct copy_worker *w, uint32_t *ret)
 	return false;
 }
 
-/* Takes half of what w has left, off the end. */
-static bool take(struct copy_worker *w, struct copy_task *ret)
+/* Takes what w has left, or half of it, off the end. */
+static bool take(struct copy_worker *w, bool all, struct copy_task *ret)
 {
 	uint64_t s = atomic_load(&w->span);
 	uint32_t n;
 
 	do {
-		n = span_left(s) / 2;
+		n = all ? span_left(s) : span_left(s) / 2;
 		if (!n)
 			return false;
 	} while (!atomic_compare_exchange_weak(&w->span, &s, s - n));
@@ -61,6 +61,11 @@ static bool take(struct copy_worker *w, struct copy_task *ret)
 	return true;
 }
 
+bool copy_take_rest(struct copy_worker *w, struct copy_task *ret)
+{
+	return take(w, true, ret);
+}
+
 static bool steal(struct copy *c, struct copy_task *ret)
 {
 	struct copy_worker *most = NULL;
@@ -68,7 +73,7 @@ static bool steal(struct copy *c, struct copy_task *ret)
 	for (unsigned int i = 0; i < c->n_workers; i++)
 		if (!most || span_left(atomic_load(&c->workers[i].span)) > span_left(atomic_load(&most->span)))
 			most = &c->workers[i];
-	return most && take(most, ret);
+	return most && take(most, false, ret);
 }
 
 /* False when nothing is left and nobody can add any more. */
@@ -78,7 +83,7 @@ bool copy_pop(struct copy_worker *w)
 	bool got;
 
 	pthread_mutex_lock(&c->lock);
-	while (!(got = c->n > 0 || steal(c, &w->task)) && c->active)
+	while (!(got = c->n > 0 || steal(c, &w->task)) && (c->active || (c->late && !c->given_up)))
 		pthread_cond_wait(&c->more, &c->lock);
 	if (got) {
 		if (c->n)
@@ -89,6 +94,7 @@ bool copy_pop(struct copy_worker *w)
 	} else {
 		c->over = true;
 		pthread_cond_broadcast(&c->more);
+		pthread_cond_broadcast(&c->end);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return got;
@@ -101,6 +107,7 @@ void copy_task_done(struct copy_worker *w)
 
 	pthread_mutex_lock(&c->lock);
 	atomic_store(&w->span, 0);
+	w->asked_for = NULL;
 	if (--c->active == 0 && !c->n)
 		pthread_cond_broadcast(&c->more);
 	pthread_mutex_unlock(&c->lock);

@@ -147,7 +147,9 @@ void copy_walk_scan(struct copy_worker *w, struct copy_dir *d)
 
 	if (copy_stopped(w->c))
 		return;
+	copy_ask(w);
 	r = chunk_read(&k, d->src);
+	copy_answered(w);
 	if (r < 0)
 		copy_lost(w, d, NULL, "lost", -r, "read the folder: entries from here on are missing");
 	if (k.n > 1)
@@ -175,35 +177,47 @@ static bool is_ours(struct copy *c, const struct statx *st)
 
 static struct copy_dir *enter(struct copy_worker *w, struct copy_dir *up, const char *name)
 {
-	struct copy_dir *d = copy_dir_new(up, name);
+	AUTO_CLOSE int fd = -1;
+	struct copy_dir *d;
+	struct statx st;
 
-	d->src = open_folder(up->src, name);
-	if (d->src >= 0 && statx(d->src, "", AT_EMPTY_PATH, COPY_STATX, &d->st) == 0)
-		return d;
-	copy_lost(w, up, name, "lost", errno, "open the folder: everything in it is missing");
-	d->foreign = true;
-	copy_dir_put(w, d);
-	return NULL;
+	copy_ask(w);
+	fd = open_folder(up->src, name);
+	if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, COPY_STATX, &st) < 0)
+		base_close(&fd);
+	copy_answered(w);
+	if (fd < 0) {
+		copy_lost(w, up, name, "lost", errno, "open the folder: everything in it is missing");
+		return NULL;
+	}
+	d = copy_dir_new(up, name);
+	d->src = take_fd(&fd);
+	d->st = st;
+	return d;
 }
 
 void copy_walk_dir(struct copy_worker *w, struct copy_task *t)
 {
 	AUTO_FREE char *name = t->name;
-	struct copy_dir *d;
+	struct copy_dir *d, *up;
 
 	if (copy_stopped(w->c))
 		return;
+	w->asked_for = name;
 	d = enter(w, t->dir, name);
+	w->asked_for = NULL;
 	if (!d)
 		return;
 	d->all = t->dir->all || copy_match(w->c, t->dir, name, true) == WANT_ALL;
+	up = t->dir;
+	t->dir = d;                     /* given back with the task, from here on */
 	if (is_ours(w->c, &d->st)) {
 		if (w->c->o->archive && d->all)
-			(void)copy_archive_entry(w, t->dir, name, d->src, &d->st, NULL, NULL);
+			(void)copy_archive_entry(w, up, name, d->src, &d->st, NULL, NULL);
 		if (w->c->o->archive || !d->all || copy_dir_dst(w, d) >= 0)
 			copy_walk_scan(w, d);
 	}
-	copy_dir_put(w, d);
+	copy_dir_put(w, up);
 }
 
 /* Pushes one path; its folders are made on the way, their attributes are left to the main walk. */

@@ -24,7 +24,7 @@ struct extract {
 	struct strv pipe, first, include, exclude;
 	char *since;
 	int type;
-	uint64_t threads, mark;
+	uint64_t threads, mark, patience;
 	bool verify, merge;
 };
 
@@ -55,6 +55,9 @@ static const struct opt opts[] = {
 	  .help = "Read the copy back from its disk and compare it with what was read from the source." },
 	{ "merge", OPT_BOOL, OPT_FIELD(struct extract, merge), .def = "no", .help = "The folder need not be empty; files of the same name are replaced." },
 	{ "threads", OPT_U64, OPT_FIELD(struct extract, threads), .def = "0", .max = 256, .help = "Threads that copy; 0 chooses." },
+	{ "read-timeout", OPT_SECONDS, OPT_FIELD(struct extract, patience), .def = "60s", .max = 86400,
+	  .help = "A read without an answer for so long holds up nothing else; it is waited for as long again at the end, then listed as lost. "
+		  "0 waits for ever." },
 	{ "mark", OPT_SECONDS, OPT_FIELD(struct extract, mark), .def = "5s", .min = 1, .max = 3600,
 	  .help = "Sync and mark at most this often: what is repeated after a power cut." },
 	OPT_END
@@ -323,7 +326,7 @@ static struct copy_opts copy_options(struct context *c, int src, const char *fro
 {
 	const struct extract *x = c->x;
 	struct copy_opts o = { .src = src, .dst = -1, .src_name = from, .logs = c->dir, .first = &x->first,
-			       .include = &x->include, .exclude = &x->exclude, .threads = (unsigned int)x->threads,
+			       .include = &x->include, .exclude = &x->exclude, .threads = (unsigned int)x->threads, .patience_s = x->patience,
 			       .proof = c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE,
 			       .btrfs = c->ladder.type && str_eq(c->ladder.type, "btrfs"), .mark_s = x->mark, .resume = c->anew ? NULL : step_last_mark(c->io),
 			       .mark = on_mark, .progress = on_progress, .cancelled = on_cancelled, .arg = c };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* copytree FROM TO [threads=N] [logs=DIR] [mark=S] [hash=no] [archive=yes] [since=T] [include=P] [exclude=P] [first=P] [resume=MARK]: the engine alone. */
+/* copytree FROM TO [threads=N] [logs=DIR] [mark=S] [patience=S] [hash=no] [archive=yes] [since=T] [include=P] [exclude=P] [first=P] [resume=MARK]: the engine alone. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -32,6 +32,8 @@ static void set(struct copy_opts *o, const char *arg, struct strv l[3], bool *ar
 		o->logs = v;
 	else if (str_starts(arg, "mark="))
 		o->mark_s = (uint64_t)atoi(v);
+	else if (str_starts(arg, "patience="))
+		o->patience_s = (uint64_t)atoi(v);
 	else if (str_starts(arg, "hash="))
 		o->no_hash = str_eq(v, "no");
 	else if (str_starts(arg, "archive="))
