@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The engine of extract beside what a user would run instead, cold caches, sync included: medians and ratios of one run.
 # TREE (a folder to take as source, default /usr), FS ("btrfs ext4 xfs"), RUNS (3), WHERE ("tmpfs disk"), BIG (MiB of the large files).
+# QUICK=yes: /usr/include and 256 MiB, a few minutes. On a busy machine the seconds mean little; the processor time in brackets still does.
 . "$(dirname "$0")/../lib.sh"
 need_root
-need rsync bsdtar tar python3
+need rsync bsdtar tar
+[ -z "${QUICK:-}" ] || { TREE=${TREE:-/usr/include} BIG=${BIG:-256}; }
 C=$O/helpers/copytree
 TREE=${TREE:-/usr} RUNS=${RUNS:-3} BIG=${BIG:-1024}
 
@@ -22,30 +24,35 @@ one() { # TOOL FROM TO: copies
 	dd) mkdir "$3"; for f in "$2"/*; do dd if="$f" of="$3/${f##*/}" bs=1M status=none; done ;;
 	esac
 }
-measure() { # TOOL FROM TO
-	local i t0
+measure() { # TOOL FROM TO: median of the seconds, and of the processor seconds of the tool itself
+	local i t0 TIMEFORMAT='%U %S'
 	for ((i = 0; i < RUNS; i++)); do
 		rm -rf "$3"; cold
 		t0=$(now)
-		one "$1" "$2" "$3" 2>>"$W/errors" || { echo "$1 failed" >&2; tail -n 3 "$W/errors" >&2; }
+		{ time one "$1" "$2" "$3" 2>>"$W/errors" || touch "$W/failed"; } 2>"$W/cpu"
 		sync -f "${3%/*}"
-		awk -v a="$t0" -v b="$(now)" 'BEGIN {printf "%.2f\n", b - a}'
-	done | median
+		awk -v a="$t0" -v b="$(now)" 'BEGIN {printf "%.2f\n", b - a}' >>"$W/walls"
+		awk '{printf "%.2f\n", $1 + $2}' "$W/cpu" >>"$W/cpus"
+	done
+	echo "$(median <"$W/walls") $(median <"$W/cpus")"
+	[ ! -e "$W/failed" ] || { echo "$1 failed:"; tail -n 3 "$W/errors"; } >&2
+	rm -f "$W/walls" "$W/cpus" "$W/failed"
 }
 table() { # WHAT FROM TO TOOL...: the first tool is ours
-	local what=$1 from=$2 to=$3 t s ours= best=
+	local what=$1 from=$2 to=$3 t s cpu ours= best=
 	shift 3
 	one cp "$from" "$to" 2>/dev/null; rm -rf "$to"          # whoever comes first would pay for the image's own blocks
 	printf '%-34s' "$what"
 	for t in "$@"; do
-		s=$(measure "$t" "$from" "$to")
-		printf ' %s %s s' "$t" "$s"
+		read -r s cpu < <(measure "$t" "$from" "$to")
+		printf ' %s %s s (%s)' "$t" "$s" "$cpu"
 		if [ -z "$ours" ]; then ours=$s; else best=$(printf '%s\n%s\n' "$s" "$best" | grep . | sort -n | head -1); fi
 	done
 	awk -v o="$ours" -v b="$best" 'BEGIN {printf "   ratio %.2f\n", b / o}'
 	rm -rf "$to"
 }
 
+echo "load when it begins: $(cut -d' ' -f1-3 /proc/loadavg)"
 for where in ${WHERE:-tmpfs disk}; do
 	mkdir -p "$W/images"
 	[ $where = disk ] || mount -t tmpfs -o size=90% tmpfs "$W/images"
