@@ -26,6 +26,7 @@ static const struct need {
 	{ "image-device", NULL, NULL, "ddrescue", "gddrescue" },
 	{ "bacula-restore", "engine", "bextract", "bextract", "bacula-sd" },
 	{ "bacula-restore", "engine", "bconsole", "bconsole bacula-fd", "bacula-console and bacula-fd" },
+	{ "bacula-salvage", NULL, NULL, "bconsole bacula-fd", "bacula-console and bacula-fd" },
 };
 
 static const struct opt_val *option(const struct plan_step *s, const char *key)

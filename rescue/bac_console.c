@@ -62,17 +62,46 @@ static void last_words(const char *text, char *buf, size_t n)
 	}
 }
 
+static void cancel(const struct bac_console *c, uint64_t id)
+{
+	CLEANUP(str_free) struct str out = STR_INIT;
+	AUTO_FREE char *cmd = xasprintf("cancel jobid=%llu yes", (unsigned long long)id);
+
+	(void)ask(c->config, cmd, &out, NULL);
+}
+
+/* The power went while a job ran: the Director may go on waiting for us, and let no other job in. It is cancelled; a job that ended takes no notice. */
+static void cancel_earlier(const struct bac_console *c, const char *note)
+{
+	AUTO_FREE char *text = NULL;
+	size_t len;
+	uint64_t id;
+
+	if (!note || fs_read(note, 64, &text, &len, NULL) < 0 || str_to_u64(str_trim(text), &id) < 0)
+		return;
+	step_note(c->io, "job %llu of the attempt before is cancelled", (unsigned long long)id);
+	cancel(c, id);
+}
+
 static int start_job(const struct bac_console *c, const char *command, uint64_t *ret, struct err *e)
 {
 	CLEANUP(str_free) struct str out = STR_INIT;
+	const char *dir = step_dir(c->io, e);
+	AUTO_FREE char *note = dir ? fs_join(dir, "job.started") : NULL, *number = NULL;
 	char words[256];
-	int r = ask(c->config, command, &out, e);
+	int r;
+
+	cancel_earlier(c, note);
+	r = ask(c->config, command, &out, e);
 
 	if (r < 0)
 		return r;
 	*ret = job_id_in(str_cstr(&out));
 	last_words(str_cstr(&out), words, sizeof(words));
-	return *ret ? 0 : err_set(e, -EIO, "the Director started no job: %s", words);
+	if (!*ret)
+		return err_set(e, -EIO, "the Director started no job: %s", words);
+	number = xasprintf("%llu\n", (unsigned long long)*ret);
+	return note ? fs_write_atomic(note, number, strlen(number), 0600, e) : 0;
 }
 
 /* "   JobFiles: 1,234": the value of a field of llist. */
@@ -138,14 +167,6 @@ static void why_silent(const struct bac_console *c, uint64_t id, char *buf, size
 	for (size_t i = 0; i < lines.n; i++)
 		if (str_starts(str_trim(lines.v[i]), number) && strstr(lines.v[i], "is "))
 			snprintf(buf, n, "%s", strstr(lines.v[i], "is "));
-}
-
-static void cancel(const struct bac_console *c, uint64_t id)
-{
-	CLEANUP(str_free) struct str out = STR_INIT;
-	AUTO_FREE char *cmd = xasprintf("cancel jobid=%llu yes", (unsigned long long)id);
-
-	(void)ask(c->config, cmd, &out, NULL);
 }
 
 static void keep_log(const struct bac_console *c, uint64_t id, struct err *e)

@@ -152,6 +152,77 @@ int bac_crypt_start(const struct bac_keys *k, const uint8_t *data, size_t n, str
 	return 0;
 }
 
+/* ---- signatures: SEQUENCE { INTEGER version, SET OF SEQUENCE { INTEGER, OCTET STRING key-identifier, OBJECT digest, OBJECT algorithm, OCTET STRING } } ---- */
+
+struct signer {
+	struct bac_cur key, digest, signature;
+};
+
+static bool signers_of(const uint8_t *sig, size_t n, struct bac_cur *set)
+{
+	struct bac_cur c = { sig, n, false }, seq, x;
+
+	return der(&c, T_SEQUENCE, &seq) && der(&seq, T_INTEGER, &x) && der(&seq, T_SET, set);
+}
+
+static bool next_signer(struct bac_cur *set, struct signer *s)
+{
+	struct bac_cur info, x;
+
+	return set->left && der(set, T_SEQUENCE, &info) && der(&info, T_INTEGER, &x) && der(&info, T_OCTETS, &s->key) &&
+	       der(&info, T_OBJECT, &s->digest) && der(&info, T_OBJECT, &x) && der(&info, T_OCTETS, &s->signature);
+}
+
+int bac_sign_hash(const uint8_t *sig, size_t n)
+{
+	static const uint8_t sha256[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01 }; /* 2.16.840.1.101.3.4.2.1 */
+	struct bac_cur set;
+	struct signer s;
+
+	if (!signers_of(sig, n, &set) || !next_signer(&set, &s))
+		return -EBADMSG;
+	return s.digest.left == sizeof(sha256) && memcmp(s.digest.p, sha256, sizeof(sha256)) == 0 ? HASH_SHA256 : -EOPNOTSUPP;
+}
+
+static bool signed_by(EVP_PKEY *key, const struct bac_cur *sig, const uint8_t *digest, size_t len)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+	bool ok = ctx && EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
+		  EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1 && EVP_PKEY_verify(ctx, sig->p, sig->left, digest, len) == 1;
+
+	EVP_PKEY_CTX_free(ctx);
+	return ok;
+}
+
+/* The identifier that a certificate of this key has: SHA-1 of the public key (RFC 5280, 4.2.1.2). */
+static bool is_key(EVP_PKEY *key, const struct bac_cur *id)
+{
+	uint8_t *text = NULL, d[EVP_MAX_MD_SIZE];
+	int n = i2d_PublicKey(key, &text);
+	unsigned int len = 0;
+	bool same = n > 0 && EVP_Digest(text, (size_t)n, d, &len, EVP_sha1(), NULL) == 1 && len == id->left && memcmp(d, id->p, len) == 0;
+
+	OPENSSL_free(text);
+	return same;
+}
+
+int bac_sign_fits(const struct bac_keys *k, const uint8_t *sig, size_t n, const uint8_t *digest, size_t len)
+{
+	struct bac_cur set;
+	struct signer s;
+	bool ours = false;
+
+	if (!signers_of(sig, n, &set))
+		return -EBADMSG;
+	while (next_signer(&set, &s))
+		for (size_t i = 0; i < k->n; i++) {
+			if (signed_by(k->v[i], &s.signature, digest, len))
+				return 1;
+			ours = ours || is_key(k->v[i], &s.key);
+		}
+	return ours ? -EBADMSG : 0;
+}
+
 /* ---- data ---- */
 
 static char *room(struct str *s, size_t n)

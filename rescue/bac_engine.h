@@ -75,7 +75,7 @@ struct bac_file {
 	enum bac_kind kind;
 	enum bac_fate fate;
 	bool touched, doubtful;         /* a gap hit it / may have hit its end */
-	struct str acl, acl_default, xattr, session_key, why, problems, skipped_streams;
+	struct str acl, acl_default, xattr, session_key, signature, why, problems, skipped_streams;
 	bool has_digest;
 	enum hash_type digest_type;
 	uint8_t digest[HASH_MAX];
@@ -195,9 +195,23 @@ void bac_pool_fatal(struct bac_eng *g, const struct err *e);
 int bac_harvest(struct bac_eng *g, bool all, struct err *e);
 void bac_file_queue(struct bac_eng *g, struct bac_file *f);
 
+/* bac_current.c: g->cur */
+bool bac_cur_wanted(const struct bac_eng *g, const struct bac_file *f);         /* its content goes to a worker */
+int bac_cur_begin(struct bac_eng *g, struct bac_file *f, struct err *e);
+void bac_cur_flush(struct bac_eng *g, bool last);
+void bac_cur_end(struct bac_eng *g);
+int bac_cur_nameless(struct bac_eng *g, uint32_t fi, struct err *e);
+int bac_cur_missing(struct bac_eng *g, uint32_t next, struct err *e);
+void bac_cur_gap(struct bac_eng *g, bool same_file_goes_on);
+
 /* bac_write.c: called by workers */
 void bac_write_chunk(struct bac_worker *w, struct bac_file *f, struct bac_chunk *c);
+
+/* bac_place.c: errno is set where no struct err is taken */
 int bac_open_parent(struct bac_eng *g, const char *path, bool make, const char **ret_base, struct err *e);
+int bac_parent_of(struct bac_worker *w, const char *path, const char **ret_base);       /* owned by the worker */
+int bac_enter(int at, const char *name);
+int bac_put_in_place(int dir, const char *tmp, const char *name);
 void bac_worker_forget(struct bac_worker *w);
 
 /* bac_meta.c */
@@ -241,5 +255,9 @@ int bac_crypt_end(struct bac_crypt *c, struct err *e);                  /* there
 /* 1 a whole packet of plain data (its offset first when the stream is sparse), 0 needs more, -EBADMSG. Valid until the next feed. */
 int bac_crypt_next(struct bac_crypt *c, const uint8_t **ret, size_t *ret_n, struct err *e);
 void bac_crypt_free(struct bac_crypt *c);
+/* Which digest a signature is over: enum hash_type. -EBADMSG malformed, -EOPNOTSUPP another one. */
+int bac_sign_hash(const uint8_t *sig, size_t n);
+/* 1: one of the keys signed this digest, 0: none of them is the signer's, -EBADMSG: the signer is one of them, and signed something else. */
+int bac_sign_fits(const struct bac_keys *k, const uint8_t *sig, size_t n, const uint8_t *digest, size_t len);
 
 #endif

@@ -1,120 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From blocks to files: records are put together, gaps are noticed, every FileIndex is accounted for. */
+/* From blocks to files: records are put together, gaps are noticed. */
 #include "bac_engine.h"
 
 #include <inttypes.h>
-
-/* ---- the file that is being read ---- */
-
-static bool has_content(const struct bac_eng *g, const struct bac_file *f)
-{
-	return f->kind == BAC_K_FILE && f->fate == BAC_F_OK && g->o->mode != BAC_LIST;
-}
-
-static void chunk_flush(struct bac_eng *g, bool last)
-{
-	struct bac_file *f = g->cur;
-	struct bac_chunk *c = g->chunk;
-
-	if (!c) {
-		if (!last)
-			return;
-		c = bac_chunk_get(g);
-	}
-	g->chunk = NULL;
-	c->file = f;
-	c->seq = f->seqs++;
-	c->last = last;
-	bac_chunk_send(g, c);
-}
-
-static bool needs_worker(const struct bac_eng *g, const struct bac_file *f)
-{
-	return f->kind <= BAC_K_SPECIAL && f->fate == BAC_F_OK && g->o->mode != BAC_LIST;
-}
-
-static void file_end(struct bac_eng *g)
-{
-	struct bac_file *f = g->cur;
-
-	if (!f)
-		return;
-	if (f->kind == BAC_K_FILE && f->has_digest)
-		g->seen_digests |= 1u << f->digest_type;
-	if (needs_worker(g, f) || f->seqs || g->chunk) {
-		chunk_flush(g, true);
-	} else {
-		pthread_mutex_lock(&g->lock);
-		f->done = true;
-		pthread_mutex_unlock(&g->lock);
-	}
-	g->cur = NULL;
-}
-
-static int file_begin(struct bac_eng *g, struct bac_file *f, struct err *e)
-{
-	file_end(g);
-	g->cur = f;
-	if (f->fi > g->last_fi)
-		g->last_fi = f->fi;
-	bac_file_queue(g, f);
-	return bac_harvest(g, false, e);
-}
-
-/* A file of which only the number is known: its attributes were lost. */
-static int nameless(struct bac_eng *g, uint32_t fi, struct err *e)
-{
-	struct bac_file *f = bac_file_new(g, fi, NULL, 0);
-
-	f->fate = BAC_F_LOST;
-	str_add(&f->why, "its attributes, and so its name, were in a block that could not be read");
-	return file_begin(g, f, e);
-}
-
-/* Numbers between the last one seen and `next` never came. They are reported by harvest when their turn comes, as one range each. */
-static int missing_before(struct bac_eng *g, uint32_t next, struct err *e)
-{
-	uint32_t from = g->last_fi + 1;
-
-	if (g->second || next <= from)
-		return 0;
-	if (g->last_fi < g->skip_to)
-		from = g->skip_to + 1;
-	while (from < next) {
-		struct bac_range lost = bac_session_next(g->sess, from);
-		struct bac_file *f;
-		int r;
-
-		if (lost.lo >= next || lost.lo > lost.hi)
-			break;
-		if (lost.hi >= next)
-			lost.hi = next - 1;
-		f = bac_file_new(g, lost.lo, NULL, 0);
-		f->fate = BAC_F_LOST;
-		f->a.fi = lost.hi;      /* the range's end */
-		f->a.type = -1;
-		str_add(&f->why, "not on the volumes: their names were in blocks that could not be read");
-		r = file_begin(g, f, e);
-		if (r < 0)
-			return r;
-		from = lost.hi + 1;
-		g->last_fi = lost.hi;
-	}
-	return 0;
-}
-
-/* Blocks were missing before what comes next. What the current file had may not be all. */
-static void gap_hits_current(struct bac_eng *g, bool same_file_goes_on)
-{
-	struct bac_file *f = g->cur;
-
-	if (!f || (f->has_digest && !same_file_goes_on))
-		return;
-	if (same_file_goes_on || (f->kind == BAC_K_FILE && g->seen_digests))
-		f->touched = true;
-	else
-		f->doubtful = true;     /* without digests: the worker looks whether the content is as long as it should be */
-}
 
 /* ---- whole records ---- */
 
@@ -123,7 +11,7 @@ static struct bac_chunk *chunk_for_data(struct bac_eng *g)
 	struct bac_chunk *c = g->chunk;
 
 	if (c && (c->n_recs == BAC_CHUNK_RECS || c->in.len >= BAC_CHUNK_BYTES)) {
-		chunk_flush(g, false);
+		bac_cur_flush(g, false);
 		c = NULL;
 	}
 	return c ? c : (g->chunk = bac_chunk_get(g));
@@ -158,9 +46,9 @@ static void stream_skipped(struct bac_file *f, int32_t stream, const struct bac_
 
 static int attributes(struct bac_eng *g, uint32_t fi, const struct str *rec, struct err *e)
 {
-	int r = missing_before(g, fi, e);
+	int r = bac_cur_missing(g, fi, e);
 
-	return r < 0 ? r : file_begin(g, bac_file_new(g, fi, rec->s, rec->len), e);
+	return r < 0 ? r : bac_cur_begin(g, bac_file_new(g, fi, rec->s, rec->len), e);
 }
 
 static void record_done(struct bac_eng *g, int32_t stream, struct str *d)
@@ -187,8 +75,11 @@ static void record_done(struct bac_eng *g, int32_t stream, struct str *d)
 		str_reset(&f->session_key);
 		str_addn(&f->session_key, d->s, d->len);
 		break;
-	case BAC_W_DATA:
 	case BAC_W_SIGNATURE:
+		str_reset(&f->signature);
+		str_addn(&f->signature, d->s, d->len);
+		break;
+	case BAC_W_DATA:
 	case BAC_W_ATTR:
 		break;
 	case BAC_W_SKIP:
@@ -243,8 +134,8 @@ static int ensure_file(struct bac_eng *g, uint32_t fi, struct err *e)
 
 	if (g->cur && g->cur->fi == fi)
 		return 0;
-	r = missing_before(g, fi, e);
-	return r < 0 ? r : nameless(g, fi, e);
+	r = bac_cur_missing(g, fi, e);
+	return r < 0 ? r : bac_cur_nameless(g, fi, e);
 }
 
 static int record_begin(struct bac_eng *g, const struct bac_rec *rec, struct err *e)
@@ -254,7 +145,7 @@ static int record_begin(struct bac_eng *g, const struct bac_rec *rec, struct err
 
 	drop_pending(g);
 	if (g->gap)
-		gap_hits_current(g, g->cur && g->cur->fi == (uint32_t)rec->fi);
+		bac_cur_gap(g, g->cur && g->cur->fi == (uint32_t)rec->fi);
 	g->gap = false;
 	g->pend.active = true;
 	g->pend.in_chunk = false;
@@ -265,7 +156,7 @@ static int record_begin(struct bac_eng *g, const struct bac_rec *rec, struct err
 		r = ensure_file(g, (uint32_t)rec->fi, e);
 		if (r < 0)
 			return r;
-		if (st.what == BAC_W_DATA && has_content(g, g->cur)) {
+		if (st.what == BAC_W_DATA && bac_cur_wanted(g, g->cur)) {
 			g->pend.start = chunk_for_data(g)->in.len;
 			g->pend.in_chunk = true;
 		} else if (st.what == BAC_W_DATA || st.what == BAC_W_SKIP) {
@@ -289,7 +180,7 @@ static int record_continue(struct bac_eng *g, const struct bac_rec *rec, struct 
 	}
 	drop_pending(g);
 	if (g->gap)
-		gap_hits_current(g, g->cur && g->cur->fi == (uint32_t)rec->fi);
+		bac_cur_gap(g, g->cur && g->cur->fi == (uint32_t)rec->fi);
 	g->gap = false;
 	if (g->cur && g->cur->fi == (uint32_t)rec->fi) {
 		g->cur->touched = true;
@@ -313,10 +204,10 @@ static int label(struct bac_eng *g, const struct bac_rec *rec, struct err *e)
 	g->ended = true;
 	drop_pending(g);
 	if (g->gap)
-		gap_hits_current(g, false);
+		bac_cur_gap(g, false);
 	g->gap = false;
 	if (!g->second)
-		r = missing_before(g, l.files + 1, e);
+		r = bac_cur_missing(g, l.files + 1, e);
 	bac_label_sess_free(&l);
 	return r;
 }
@@ -422,14 +313,14 @@ static int session_end(struct bac_eng *g, struct err *e)
 	if (!g->ended && !g->second && g->sess->n_ranges == 0)
 		g->gap = true;
 	if (g->gap)
-		gap_hits_current(g, false);
+		bac_cur_gap(g, false);
 	g->gap = false;
 	if (g->sess->n_ranges && g->sess->ranges[g->sess->n_ranges - 1].hi > expected)
 		expected = g->sess->ranges[g->sess->n_ranges - 1].hi;
-	r = missing_before(g, expected + 1, e);
+	r = bac_cur_missing(g, expected + 1, e);
 	if (r == 0 && !g->ended && !expected && !g->second)
 		r = bac_report_add(g, "area", 0, 0, "", "the job's end label is not on the volumes: how many files it had is unknown", e);
-	file_end(g);
+	bac_cur_end(g);
 	return r < 0 ? r : bac_harvest(g, true, e);
 }
 

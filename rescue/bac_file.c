@@ -17,6 +17,7 @@ void bac_file_free(struct bac_file *f)
 	str_free(&f->acl_default);
 	str_free(&f->xattr);
 	str_free(&f->session_key);
+	str_free(&f->signature);
 	str_free(&f->why);
 	str_free(&f->problems);
 	str_free(&f->skipped_streams);
@@ -171,7 +172,7 @@ struct bac_file *bac_file_new(struct bac_eng *g, uint32_t fi, const void *rec, s
 	f->seg = g->seg;
 	f->off = g->block_off;
 	f->kind = BAC_K_NAMELESS;
-	f->guess = g->seen_digests;
+	f->guess = g->seen_digests | (g->seen_digests && g->keys ? 1u << HASH_SHA256 : 0);      /* what signatures are over */
 	if (!rec)
 		return f;
 	str_addn(&f->text, rec, n);

@@ -79,6 +79,9 @@ bool bac_result_whole(const struct bac_result *r);
 /* Calls fn for each entry of a report file: kind (lost, doubtful, skipped, metadata, area), path or "", why. */
 int bac_report_each(const char *report, void (*fn)(void *arg, const char *line), void *arg, struct err *e);
 
+/* The folders of `skeleton` alone, below o->to: after another program restored. */
+int bac_make_skeleton(const struct bac_opts *o, struct err *e);
+
 /* Name below the target of a name in the backup, or NULL: unsafe. The caller frees. */
 char *bac_target_path(const char *strip, const char *name);
 

@@ -97,3 +97,11 @@ int bac_skeleton(struct bac_eng *g, struct err *e)
 	}
 	return r < 0 ? r : 0;
 }
+
+int bac_make_skeleton(const struct bac_opts *o, struct err *e)
+{
+	AUTO_CLOSE int root = open(o->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct bac_eng g = { .o = o, .root = root };
+
+	return root < 0 ? err_errno(e, "'%s'", o->to) : bac_skeleton(&g, e);
+}

@@ -6,22 +6,10 @@
 #include "bac_engine.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "fault.h"
 #include "fs.h"
-
-#define BENEATH (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
-
-static int open_beneath(int root, const char *path, uint64_t flags)
-{
-	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = BENEATH };
-
-	return (int)syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof(how));
-}
 
 /* Errors after which nothing more can be written. */
 static bool hopeless(int code)
@@ -45,109 +33,6 @@ static void fail(struct bac_worker *w, struct bac_file *f, const char *what)
 	}
 }
 
-/* One folder of a path: made when it is missing; what is no folder gives way (an older job's file, a link). */
-static int enter(int at, const char *name)
-{
-	int fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR && errno != ELOOP))
-		return fd;
-	if (errno != ENOENT && unlinkat(at, name, 0) < 0 && errno != ENOENT && errno != EISDIR)
-		return -1;
-	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
-		return -1;
-	return openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static int make_path(int root, const char *path, size_t len)
-{
-	int fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const char *p = path, *end = path + len;
-
-	while (fd >= 0 && p < end) {
-		size_t n = strcspn(p, "/");
-		char name[NAME_MAX + 1];
-		int next;
-
-		if (n > (size_t)(end - p))
-			n = (size_t)(end - p);
-		if (n > NAME_MAX) {
-			close(fd);
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(name, p, n);
-		name[n] = '\0';
-		next = enter(fd, name);
-		close(fd);
-		fd = next;
-		p += n + (p + n < end);
-	}
-	return fd;
-}
-
-int bac_open_parent(struct bac_eng *g, const char *path, bool make, const char **ret_base, struct err *e)
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = slash ? (size_t)(slash - path) : 0;
-	AUTO_FREE char *parent = xstrndup(path, len);
-	int fd = open_beneath(g->root, parent, O_PATH | O_DIRECTORY);
-
-	*ret_base = slash ? slash + 1 : path;
-	if (fd < 0 && make && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-		fd = make_path(g->root, path, len);
-	return fd >= 0 ? fd : err_errno(e, "folder of '%s'", path);
-}
-
-void bac_worker_forget(struct bac_worker *w)
-{
-	if (w->dir_fd >= 0)
-		close(w->dir_fd);
-	w->dir_fd = -1;
-	free(w->dir_path);
-	w->dir_path = NULL;
-}
-
-/* The folder of the file, as a descriptor that the worker keeps: the next file is usually in it, too. */
-static int parent_of(struct bac_worker *w, const char *path, const char **ret_base)
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = slash ? (size_t)(slash - path) : 0;
-	struct err e = ERR_INIT;
-
-	*ret_base = slash ? slash + 1 : path;
-	if (w->dir_fd >= 0 && w->dir_generation == w->g->generation && strlen(w->dir_path) == len && memcmp(w->dir_path, path, len) == 0)
-		return w->dir_fd;
-	bac_worker_forget(w);
-	w->dir_fd = bac_open_parent(w->g, path, true, ret_base, &e);
-	if (w->dir_fd < 0) {
-		errno = -e.code;
-		w->dir_fd = -1;
-		return -1;
-	}
-	w->dir_path = xstrndup(path, len);
-	w->dir_generation = w->g->generation;
-	return w->dir_fd;
-}
-
-static void remove_below(int dir, const char *name)
-{
-	AUTO_FREE char *p = xasprintf("/proc/self/fd/%d/%s", dir, name);
-
-	(void)fs_remove_tree(p, NULL);
-}
-
-/* Renames tmp over name; a folder in its place (of an older job) gives way. */
-static int put_in_place(int dir, const char *tmp, const char *name)
-{
-	if (renameat(dir, tmp, dir, name) == 0)
-		return 0;
-	if (errno != EISDIR && errno != ENOTEMPTY && errno != EEXIST)
-		return -1;
-	remove_below(dir, name);
-	return renameat(dir, tmp, dir, name);
-}
-
 /* The replace policy, before anything is written. True: what is there stays. */
 static bool stays(struct bac_worker *w, struct bac_file *f)
 {
@@ -158,7 +43,7 @@ static bool stays(struct bac_worker *w, struct bac_file *f)
 
 	if (how == BAC_ALWAYS)
 		return false;
-	dir = parent_of(w, f->path, &base);
+	dir = bac_parent_of(w, f->path, &base);
 	if (dir < 0 || fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	return how == BAC_NEVER || (how == BAC_IFNEWER && f->a.mtime <= st.st_mtime) || (how == BAC_IFOLDER && f->a.mtime >= st.st_mtime);
@@ -167,7 +52,7 @@ static bool stays(struct bac_worker *w, struct bac_file *f)
 static void open_file(struct bac_worker *w, struct bac_file *f)
 {
 	const char *base;
-	int dir = parent_of(w, f->path, &base);
+	int dir = bac_parent_of(w, f->path, &base);
 
 	f->opened = true;
 	if (dir < 0) {
@@ -188,7 +73,7 @@ static void start_hashes(struct bac_file *f, const struct bac_chunk *c)
 	unsigned int set = f->guess ? f->guess : (1u << BAC_HASHES) - 1;
 
 	if (c->last)
-		set = f->has_digest ? 1u << f->digest_type : 0;
+		set = (f->has_digest ? 1u << f->digest_type : 0) | (f->signature.len ? 1u << HASH_SHA256 : 0);
 	for (int i = 0; i < BAC_HASHES; i++)
 		if (set & 1u << i)
 			f->hash[i] = hash_new((enum hash_type)i);
@@ -281,20 +166,46 @@ static void write_encrypted(struct bac_worker *w, struct bac_file *f, const stru
 
 /* ---- the end of a file ---- */
 
-static bool digest_is_right(struct bac_file *f)
+static bool digest_is_right(struct bac_file *f, const uint8_t *d, size_t n)
 {
-	uint8_t d[HASH_MAX];
-	struct hash *h = f->has_digest ? f->hash[f->digest_type] : NULL;
-	size_t n;
-
-	if (!h)
-		return true;
-	n = hash_end(h, d);
 	f->verified = n == f->digest_len && memcmp(d, f->digest, n) == 0;
 	return f->verified;
 }
 
-static void judge(struct bac_file *f)
+/* With a key at hand that made it; a stranger's signature proves nothing, and is no loss. */
+static bool signature_is_right(struct bac_worker *w, struct bac_file *f, enum hash_type t, const uint8_t *d, size_t n)
+{
+	const uint8_t *sig = (const uint8_t *)f->signature.s;
+	int r = w->g->keys && f->signature.len && bac_sign_hash(sig, f->signature.len) == (int)t ?
+		bac_sign_fits(w->g->keys, sig, f->signature.len, d, n) : 0;
+
+	f->verified = f->verified || r > 0;
+	return r >= 0;
+}
+
+static void check_content(struct bac_worker *w, struct bac_file *f)
+{
+	uint8_t d[HASH_MAX];
+
+	for (int i = 0; i < BAC_HASHES && f->fate == BAC_F_OK; i++) {
+		enum hash_type t = (enum hash_type)i;
+		bool plain = f->has_digest && f->digest_type == t, is_signed = f->signature.len && t == HASH_SHA256;
+		size_t n = f->hash[i] && (plain || is_signed) ? hash_end(f->hash[i], d) : 0;
+
+		if (!n)
+			continue;
+		if (plain && !digest_is_right(f, d, n)) {
+			str_addf(&f->why, "its content does not match its %s digest", hash_name(t));
+			f->fate = BAC_F_LOST;
+		} else if (!signature_is_right(w, f, t, d, n)) {
+			str_add(&f->why, "its content does not match its signature");
+			f->fate = BAC_F_LOST;
+			f->verified = false;
+		}
+	}
+}
+
+static void judge(struct bac_worker *w, struct bac_file *f)
 {
 	if (f->fate != BAC_F_OK)
 		return;
@@ -303,9 +214,8 @@ static void judge(struct bac_file *f)
 			lose(f, "part of it was in a block that could not be read");
 	} else if (f->doubtful && f->kind == BAC_K_FILE && f->pos < f->a.size) {
 		lose(f, "part of it was in a block that could not be read: it is shorter than it was");
-	} else if (!digest_is_right(f)) {
-		str_addf(&f->why, "its content does not match its %s digest", hash_name(f->digest_type));
-		f->fate = BAC_F_LOST;
+	} else {
+		check_content(w, f);
 	}
 }
 
@@ -325,7 +235,7 @@ static void end_file(struct bac_worker *w, struct bac_file *f)
 	struct bac_meta m = meta_of(f);
 	const char *slash = strrchr(f->path, '/');
 
-	judge(f);
+	judge(w, f);
 	if (f->fd < 0)
 		return;
 	if (f->fate == BAC_F_OK && f->pos > 0 && lseek(f->fd, 0, SEEK_END) < (off_t)f->pos && ftruncate(f->fd, (off_t)f->pos) < 0)
@@ -333,7 +243,7 @@ static void end_file(struct bac_worker *w, struct bac_file *f)
 	if (f->fate == BAC_F_OK) {
 		m.mode = (m.mode & 07777) | S_IFREG;
 		bac_meta_apply(w->g, f->fd, f->dir, f->tmp, &m, &f->problems);
-		if (put_in_place(f->dir, f->tmp, slash ? slash + 1 : f->path) < 0)
+		if (bac_put_in_place(f->dir, f->tmp, slash ? slash + 1 : f->path) < 0)
 			fail(w, f, "put in place");
 	}
 	if (f->fate != BAC_F_OK)
@@ -381,8 +291,8 @@ static void make_dir(struct bac_worker *w, struct bac_file *f)
 
 	if (!*f->path)
 		return;
-	dir = parent_of(w, f->path, &base);
-	fd = dir < 0 ? -1 : enter(dir, base);
+	dir = bac_parent_of(w, f->path, &base);
+	fd = dir < 0 ? -1 : bac_enter(dir, base);
 	if (fd < 0)
 		fail(w, f, "make the folder");
 	else
@@ -406,7 +316,7 @@ static void make_other(struct bac_worker *w, struct bac_file *f)
 		f->fate = BAC_F_KEPT;
 		return;
 	}
-	dir = parent_of(w, f->path, &base);
+	dir = bac_parent_of(w, f->path, &base);
 	if (dir < 0) {
 		fail(w, f, "make its folder");
 		return;
@@ -418,7 +328,7 @@ static void make_other(struct bac_worker *w, struct bac_file *f)
 		return;
 	}
 	bac_meta_apply(w->g, -1, dir, f->tmp, &m, &f->problems);
-	if (put_in_place(dir, f->tmp, base) < 0) {
+	if (bac_put_in_place(dir, f->tmp, base) < 0) {
 		fail(w, f, "put in place");
 		(void)unlinkat(dir, f->tmp, 0);
 	}

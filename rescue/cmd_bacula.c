@@ -4,9 +4,9 @@
 
 #include <inttypes.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "bac_restore.h"
+#include "cmd_bacula_show.h"
 #include "fs.h"
 
 static bool json, incomplete, chain, raw_as_file, no_skeleton, quiet;
@@ -40,57 +40,6 @@ static int failed(const struct err *e)
 {
 	cmd_error("bacula: %s", e->msg);
 	return EXIT_FAILED;
-}
-
-static void when(uint64_t us, char *buf, size_t n)
-{
-	time_t t = (time_t)(us / 1000000);
-	struct tm tm;
-
-	if (!us || !localtime_r(&t, &tm) || !strftime(buf, n, "%Y-%m-%d %H:%M:%S", &tm))
-		snprintf(buf, n, "-");
-}
-
-/* ---- progress on a terminal ---- */
-
-static uint64_t last_ms;
-
-static bool is_time(void)
-{
-	struct timespec t;
-	uint64_t ms;
-
-	if (quiet || json || !isatty(STDERR_FILENO))
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	ms = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-	if (ms - last_ms < 200)
-		return false;
-	last_ms = ms;
-	return true;
-}
-
-static void scan_progress(void *arg, const char *volume, uint64_t pos, uint64_t size)
-{
-	(void)arg;
-	if (is_time())
-		fprintf(stderr, "\rlooking at %s: %3" PRIu64 " %%\033[K", volume, size ? pos * 100 / size : 100);
-}
-
-static void show_progress(void *arg, const struct bac_progress *p)
-{
-	char size[32];
-
-	(void)arg;
-	if (is_time())
-		fprintf(stderr, "\r%s %s: %" PRIu64 " files, %s, %" PRIu64 " lost\033[K", p->volume,
-			p->volume_bytes_total ? "" : "", p->files, str_human_size(size, sizeof(size), p->bytes), p->lost);
-}
-
-static void end_progress(void)
-{
-	if (last_ms)
-		fprintf(stderr, "\r\033[K");
 }
 
 /* ---- which sessions ---- */
@@ -130,8 +79,8 @@ static int make_plan(struct bac_index *ix, struct bac_plan *plan, struct err *e)
 	}
 	r = read_want(&w, e);
 	if (r == 0)
-		r = bac_index_scan(ix, scan_progress, NULL, e);
-	end_progress();
+		r = bac_index_scan(ix, bac_show_scan, NULL, e);
+	bac_show_end();
 	return r < 0 ? r : bac_select_state(ix, &w, plan, e);
 }
 
@@ -145,7 +94,7 @@ static void show_plan(const struct bac_index *ix, const struct bac_plan *plan)
 		const struct bac_session *s = &plan->sess[i];
 		char t[32];
 
-		when(s->start_time, t, sizeof(t));
+		bac_show_time(s->start_time, t, sizeof(t));
 		fprintf(stderr, "job %u %s level %c of %s\n", s->label.job_id, s->label.job ? s->label.job : "(name not known)",
 			s->label.level ? s->label.level : '-', t);
 	}
@@ -153,53 +102,14 @@ static void show_plan(const struct bac_index *ix, const struct bac_plan *plan)
 
 /* ---- list ---- */
 
-static void list_line(const struct bac_session *s)
-{
-	CLEANUP(str_free) struct str v = STR_INIT;
-	char t[32], size[32];
-
-	for (size_t i = 0; i < s->n_segs; i++)
-		str_addf(&v, "%s%s", i ? "," : "", s->segs[i].name);
-	when(s->start_time, t, sizeof(t));
-	printf("%8u  %c  %c  %-19s %10u %10s  %s  %s  %s  %s\n", s->label.job_id, s->label.level ? s->label.level : '-', s->status ? s->status : '-', t,
-	       s->files, str_human_size(size, sizeof(size), s->bytes), s->label.client ? s->label.client : "-", s->label.job ? s->label.job : "-",
-	       s->label.fileset ? s->label.fileset : "-", str_cstr(&v));
-}
-
-static void add_field(struct str *o, const char *k, const char *v)
-{
-	str_addf(o, ",\"%s\":\"", k);
-	str_add_json(o, v ? v : "");
-	str_add(o, "\"");
-}
-
-static void list_json(const struct bac_session *s)
-{
-	CLEANUP(str_free) struct str o = STR_INIT;
-
-	str_addf(&o, "{\"job\":%u,\"level\":\"%c\",\"status\":\"%c\",\"start\":%" PRIu64 ",\"end\":%" PRIu64 ",\"files\":%u,\"bytes\":%" PRIu64,
-		 s->label.job_id, s->label.level ? s->label.level : '-', s->status ? s->status : '-', s->start_time / 1000000,
-		 s->end_time / 1000000, s->files, s->bytes);
-	add_field(&o, "client", s->label.client);
-	add_field(&o, "name", s->label.job);
-	add_field(&o, "fileset", s->label.fileset);
-	str_addf(&o, ",\"session\":[%u,%u],\"volumes\":[", s->id, s->time);
-	for (size_t i = 0; i < s->n_segs; i++) {
-		str_addf(&o, "%s\"", i ? "," : "");
-		str_add_json(&o, s->segs[i].name);
-		str_add(&o, "\"");
-	}
-	printf("%s]}\n", str_cstr(&o));
-}
-
 static int do_list(struct bac_index *ix, struct err *e)
 {
 	struct bac_want w;
 	int r = read_want(&w, e);
 
 	if (r == 0)
-		r = bac_index_scan(ix, scan_progress, NULL, e);
-	end_progress();
+		r = bac_index_scan(ix, bac_show_scan, NULL, e);
+	bac_show_end();
 	if (r < 0)
 		return failed(e);
 	for (size_t i = 0; i < ix->notes.n; i++)
@@ -208,35 +118,14 @@ static int do_list(struct bac_index *ix, struct err *e)
 		printf("   JobId  L  S  Start                    Files      Bytes  Client  Job  FileSet  Volumes\n");
 	for (size_t i = 0; i < ix->n_sess; i++)
 		if (!client || (ix->sess[i].label.client && str_eq(client, ix->sess[i].label.client)))
-			(json ? list_json : list_line)(&ix->sess[i]);
+			bac_show_session(&ix->sess[i], json);
 	return EXIT_DONE;
 }
 
-/* ---- ls ---- */
-
 static void ls_line(void *arg, const struct bac_session *s, const struct bac_attr *a)
 {
-	CLEANUP(str_free) struct str n = STR_INIT;
-	char t[32];
-
 	(void)arg;
-	if (json) {
-		str_addf(&n, "{\"job\":%u,\"file_index\":%u,\"type\":\"%s\",\"mode\":%" PRIu64 ",\"uid\":%" PRIu64 ",\"gid\":%" PRIu64
-			 ",\"size\":%" PRIu64 ",\"mtime\":%" PRId64, s->label.job_id, a->fi, bac_type_name(a->type), a->mode, a->uid, a->gid,
-			 a->size, a->mtime);
-		add_field(&n, "name", a->name);
-		add_field(&n, "link", a->link);
-		printf("%s}\n", str_cstr(&n));
-		return;
-	}
-	when(a->mtime > 0 ? (uint64_t)a->mtime * 1000000 : 0, t, sizeof(t));
-	str_add_printable(&n, a->name);
-	if (*a->link) {
-		str_add(&n, " -> ");
-		str_add_printable(&n, a->link);
-	}
-	printf("%6u %8u %-9.9s %06" PRIo64 " %5" PRIu64 " %5" PRIu64 " %12" PRIu64 " %s %s\n", s->label.job_id, a->fi, bac_type_name(a->type),
-	       a->mode, a->uid, a->gid, a->size, t, str_cstr(&n));
+	bac_show_entry(s, a, json);
 }
 
 /* ---- verify and restore ---- */
@@ -302,7 +191,7 @@ static int set_options(struct bac_opts *o, struct err *e)
 	uint64_t n = 0;
 
 	*o = (struct bac_opts){ .to = to, .state = state, .strip = strip, .paths = paths, .raw_as_file = raw_as_file, .skeleton = !no_skeleton,
-				.key = key, .progress = show_progress, .note = note, .mark = state ? save_mark : NULL };
+				.key = key, .progress = bac_show_progress, .note = note, .mark = state ? save_mark : NULL };
 	if (threads && (str_to_u64(threads, &n) < 0 || n < 1 || n > 16))
 		return err_set(e, -EINVAL, "--threads %s: a number from 1 to 16", threads);
 	o->threads = (unsigned int)n;
@@ -327,7 +216,7 @@ static int tell_result(const struct bac_result *res, enum bac_mode mode)
 	AUTO_FREE char *text = bac_result_text(res, mode);
 	int left = 20;
 
-	end_progress();
+	bac_show_end();
 	if (!json)
 		printf("%s\n", text);
 	else
@@ -419,6 +308,7 @@ static int run(int argc, char **argv)
 		cmd_error("bacula: give list, ls, verify or restore, and volumes (files, or a folder of them)");
 		return EXIT_USAGE;
 	}
+	bac_show_silent = quiet || json;
 	if (open_index(&ix, argc - 1, argv + 1, &e) < 0)
 		code = failed(&e);
 	else if (str_eq(argv[0], "list"))

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 
+#include "bac_first.h"
 #include "efi_order.h"
 #include "efi_var.h"
 #include "fs.h"
@@ -15,7 +16,7 @@
 
 struct after_boot {
 	struct opt_path root;
-	char *backup, *title;
+	char *backup, *title, *job, *console;
 };
 
 static const struct opt opts[] = {
@@ -23,6 +24,11 @@ static const struct opt opts[] = {
 	{ .key = "backup-check", .type = OPT_STR, OPT_FIELD(struct after_boot, backup), .max = 500,
 	  .help = "Shell command that succeeds once a backup has run again; the reminder ends then. Default: the file "
 		  "/var/lib/rescue/backup-done exists." },
+	{ .key = "bacula-job", .type = OPT_STR, OPT_FIELD(struct after_boot, job), .min = 1, .max = 127, .excl = "backup-check",
+	  .help = "The machine's backup job in Bacula's Director. The first start runs it, follows it to its end and asks the catalog: the reminder ends "
+		  "when it ended well, with files. A job that failed is named in the reminder and tried again after ten minutes." },
+	{ .key = "bacula-console", .type = OPT_STR, OPT_FIELD(struct after_boot, console), .max = 500, .def = "/etc/bacula/bconsole.conf",
+	  .help = "The target's bconsole.conf, also one of a restricted console that may run that job and list it." },
 	{ .key = "title", .type = OPT_STR, OPT_FIELD(struct after_boot, title), .max = 200, .def = "This system was recovered by rescue.",
 	  .help = "First line of the reminder." },
 	OPT_END
@@ -38,7 +44,8 @@ static const char script_head[] =
 	"finish() {\n"
 	"\trm -f \"$motd\" \"$profile\" /etc/systemd/system/multi-user.target.wants/rescue-after-boot.service \\\n"
 	"\t\t/etc/systemd/system/timers.target.wants/rescue-after-boot.timer /etc/systemd/system/rescue-after-boot.* \\\n"
-	"\t\t/etc/runlevels/default/rescue-after-boot /etc/init.d/rescue-after-boot\n"
+	"\t\t/etc/runlevels/default/rescue-after-boot /etc/init.d/rescue-after-boot \\\n"
+	"\t\t/etc/systemd/system/multi-user.target.wants/rescue-first-backup.service /etc/systemd/system/rescue-first-backup.service\n"
 	"\techo \"$(date -u +%FT%TZ) a backup has run: the reminder ends\" >>\"$state/after-boot.log\"\n"
 	"}\n"
 	"[ \"${1:-}\" = stop ] && { finish; exit 0; }\n"
@@ -61,6 +68,7 @@ static const char script_head[] =
 	"\tcat \"$state/title\"\n"
 	"\techo 'No backup has run since: run one now. This line goes away when it succeeded.'\n"
 	"\t[ -z \"$entry\" ] || echo \"Attention: $entry\"\n"
+	"\t[ ! -s \"$state/backup-problem\" ] || echo \"Attention: $(cat \"$state/backup-problem\")\"\n"
 	"\t[ ! -d /etc/snapper/configs ] || [ -z \"$(ls /etc/snapper/configs 2>/dev/null)\" ] ||\n"
 	"\t\techo 'snapper is configured: its snapshots were not restored; look at snapper list, and at the .snapshots subvolumes'\n"
 	"\t[ ! -d /var/lib/docker ] || echo 'docker: look at docker info and docker ps -a; its storage driver may need the filesystem that it was made on'\n"
@@ -80,7 +88,8 @@ static const char timer[] =
 
 static const char openrc[] =
 	"#!/sbin/openrc-run\ndescription=\"After a recovery: firmware entry, reminder until a backup has run\"\n"
-	"start() {\n\tebegin \"Looking after the recovery\"\n\t/bin/sh /" SCRIPT "\n\teend 0\n}\n";
+	"start() {\n\tebegin \"Looking after the recovery\"\n\t/bin/sh /" SCRIPT "\n"
+	"\t[ ! -r /" BAC_FIRST " ] || setsid /bin/sh /" BAC_FIRST " </dev/null >/dev/null 2>&1 &\n\teend 0\n}\n";
 
 /* ---- writing below the root, whatever its links say ---- */
 
@@ -160,7 +169,13 @@ static int install_unit(struct after_boot *s, int rootfd, struct step_io *io, st
 			r = put(rootfd, "/etc/systemd/system/rescue-after-boot.timer", timer, 0644, e);
 		if (r == 0)
 			r = enable(s, "etc/systemd/system/multi-user.target.wants/rescue-after-boot.service", "../rescue-after-boot.service", e);
-		return r < 0 ? r : enable(s, "etc/systemd/system/timers.target.wants/rescue-after-boot.timer", "../rescue-after-boot.timer", e);
+		if (r == 0)
+			r = enable(s, "etc/systemd/system/timers.target.wants/rescue-after-boot.timer", "../rescue-after-boot.timer", e);
+		if (r == 0 && s->job)
+			r = put(rootfd, "/etc/systemd/system/rescue-first-backup.service", bac_first_unit, 0644, e);
+		if (r == 0 && s->job)
+			r = enable(s, "etc/systemd/system/multi-user.target.wants/rescue-first-backup.service", "../rescue-first-backup.service", e);
+		return r;
 	}
 	if (has(s, "sbin/openrc-run") || has(s, "usr/sbin/openrc-run")) {
 		r = put(rootfd, "/etc/init.d/rescue-after-boot", openrc, 0755, e);
@@ -170,12 +185,45 @@ static int install_unit(struct after_boot *s, int rootfd, struct step_io *io, st
 	return 0;
 }
 
+static bool has_in_root(int rootfd, const char *path)
+{
+	AUTO_CLOSE int fd = fs_open_in_root(rootfd, path, O_PATH, 0, NULL);
+
+	return fd >= 0;
+}
+
+/* Said now, not by the first start at three in the morning. */
+static int check_console(const struct after_boot *s, int rootfd, struct err *e)
+{
+	static const char *const places[] = { "/usr/sbin/bconsole", "/usr/bin/bconsole", "/sbin/bconsole", "/bin/bconsole" };
+	bool there = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		there = there || has_in_root(rootfd, places[i]);
+	if (!there)
+		return err_set(e, -ENOENT, "bacula-job: bconsole is not in the target: was everything restored? Else use backup-check");
+	return has_in_root(rootfd, s->console) ? 0 : err_set(e, -ENOENT, "bacula-console '%s' is not in the target", s->console);
+}
+
+/* A machine that is recovered a second time was backed up with the answers of the first. */
+static int forget(int rootfd, struct err *e)
+{
+	static const char *const old[] = { "backup-done", "backup-job", "backup-problem", "boot-entry", "first-backup" };
+	AUTO_CLOSE int fd = fs_open_in_root(rootfd, DIR_, O_RDONLY | O_DIRECTORY, 0, e);
+
+	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(old); i++)
+		if (unlinkat(fd, old[i], 0) < 0 && errno != ENOENT)
+			return err_errno(e, "remove '/" DIR_ "/%s'", old[i]);
+	return fd < 0 ? fd : 0;
+}
+
 static int preflight(void *self, struct step_io *io, struct err *e)
 {
 	struct after_boot *s = self;
 
 	(void)io;
-	(void)e;
+	if (s->job && bac_first_check(s->job, s->console, e) < 0)
+		return -EINVAL;
 	return s->root.real && has(s, "etc") ? 0 : STEP_LATER;
 }
 
@@ -184,12 +232,17 @@ static int run(void *self, struct step_io *io, struct err *e)
 	struct after_boot *s = self;
 	AUTO_CLOSE int rootfd = open(s->root.real, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FREE char *entry = first_entry(), *title = xasprintf("%s\n", s->title);
+	AUTO_FREE char *first = s->job ? bac_first_script(s->job, s->console) : NULL;
 	AUTO_FREE char *check = xasprintf("#!/bin/sh\n%s\n", s->backup ? s->backup : "[ -e /var/lib/rescue/backup-done ]");
 	int r;
 
 	if (rootfd < 0)
 		return err_errno(e, "open '%s'", s->root.real);
-	r = make_dir(rootfd, s->root.real, DIR_, e);
+	r = s->job ? check_console(s, rootfd, e) : 0;
+	if (r == 0)
+		r = make_dir(rootfd, s->root.real, DIR_, e);
+	if (r == 0)
+		r = forget(rootfd, e);
 	if (r == 0)
 		r = put(rootfd, "/" DIR_ "/title", title, 0644, e);
 	if (r == 0)
@@ -198,6 +251,8 @@ static int run(void *self, struct step_io *io, struct err *e)
 		r = put(rootfd, "/" DIR_ "/boot-entry", entry, 0644, e);
 	if (r == 0)
 		r = put(rootfd, "/" SCRIPT, script_head, 0755, e);
+	if (r == 0 && first)
+		r = put(rootfd, "/" BAC_FIRST, first, 0755, e);
 	if (r == 0)
 		r = install_unit(s, rootfd, io, e);
 	if (r == 0)
@@ -210,7 +265,7 @@ static int verify(void *self, struct step_io *io, struct err *e)
 	struct after_boot *s = self;
 
 	(void)io;
-	if (has(s, SCRIPT) && has(s, DIR_ "/backup-check"))
+	if (has(s, SCRIPT) && has(s, DIR_ "/backup-check") && (!s->job || has(s, BAC_FIRST)))
 		return 1;
 	err_set(e, -ENOENT, "/" SCRIPT " is not in the target");
 	return 0;

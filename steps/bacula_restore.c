@@ -272,12 +272,14 @@ static int run_console(struct bacula_restore *s, struct step_io *io, struct err 
 static int run(void *self, struct step_io *io, struct err *e)
 {
 	struct bacula_restore *s = self;
+	struct job j = { .io = io };
+	const struct bac_opts o = options(s, &j);
+	int r;
 
-	if (s->engine == BCONSOLE)
-		return run_console(s, io, e);
-	if (s->engine == BEXTRACT)
-		return bac_bextract(s->volumes.real, s->bsr.real, s->to.real, io, e);
-	return run_volumes(s, io, e);
+	if (s->engine == VOLUMES)
+		return run_volumes(s, io, e);
+	r = s->engine == BCONSOLE ? run_console(s, io, e) : bac_bextract(s->volumes.real, s->bsr.real, s->to.real, io, e);
+	return r == 0 && s->skeleton ? bac_make_skeleton(&o, e) : r;
 }
 
 /* ---- verify: the entries of the last job must be there with their type, size, owner and time ---- */

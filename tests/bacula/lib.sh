@@ -20,7 +20,7 @@ bac_need() {
 }
 
 bac_lab() {
-	lab=$(mktemp -d /tmp/bac-test.XXXXXX)
+	lab=$(mktemp -d "${TMPDIR:-/tmp}/bac-test.XXXXXX")
 	trap 'rc=$?; set +e; bac_stop; [ -n "${KEEP:-}" ] && echo "kept: $lab" || rm -rf "$lab"; exit $rc' EXIT
 	trap 'exit 130' INT TERM HUP
 	mkdir -p "$lab/work" "$lab/vol" "$lab/etc" "$lab/src"

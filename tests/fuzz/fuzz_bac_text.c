@@ -37,6 +37,9 @@ static void text(int kind, char *s, size_t n)
 	case 'f':
 		(void)bac_fd_config(s, "/run/x", 'r', &out, &e);
 		break;
+	case 's':
+		(void)bac_sign_hash((uint8_t *)s, n);
+		break;
 	default:
 		(void)bac_stream_decode(kind == 'g' ? BAC_GZIP : BAC_TAGGED, (uint8_t *)s, n, &out, &e);
 		break;
