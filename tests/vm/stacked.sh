@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# luks-open, lvm-activate and md-assemble in a machine with Debian's kernel: LUKS on a disk, LVM on two, RAID 1 and RAID 5 on three, each
+# luks-open, luks-format, lvm-activate, lvm-create and md-assemble in a machine with Debian's kernel: LUKS on a disk, LVM on two, RAID 1 and RAID 5 on three, each
 # holding a filesystem that the plan mounts. T64: a RAID 5 that is dirty and lacks a member is refused, and nothing is written to it.
 . "$(dirname "$0")/lib.sh"
 vm_need cryptsetup lvm mdadm mke2fs
 guest=$VM_DIR/guest.cpio
-vm_guest "$guest" bin:cryptsetup bin:lvm bin:mdadm bin:mke2fs bin:blkid "$RESCUE:/bin/rescue" \
+vm_guest "$guest" bin:cryptsetup bin:lvm bin:mdadm bin:mke2fs bin:mkfs.ext4 bin:blkid "$RESCUE:/bin/rescue" \
 	mod:virtio_pci mod:virtio_blk mod:ext4 mod:dm-mod mod:dm-crypt mod:raid1 mod:raid456 mod:xts mod:aes_generic mod:sha256_generic mod:algif_skcipher <<'END'
 failed() { echo "FAILED: $*"; exit 1; }
 export DM_DISABLE_UDEV=1
@@ -61,6 +61,61 @@ rm -rf /state
 rescue run /plan.yaml --state /state --volatile-state </dev/null >/out 2>&1 || { cat /out; failed "the plan, again"; }
 cryptsetup close secret && lvm vgchange -q -an vg-one >/dev/null && mdadm -q --stop --scan || failed close
 echo WORKS
+
+# what is stacked can be erased: named by what survives that, found after the steps that make it appear
+printf 'another key' >/key/new
+array=$(mdadm --examine /dev/vdd | sed -n 's/.*Array UUID : //p')
+cat >/lost.yaml <<E
+plan: 1
+name: their filesystems are lost
+devices:
+  crypt: {serial: $(serial vda), access: erase, consent: $(serial vda)}
+  pv1: {serial: $(serial vdb), access: erase, consent: $(serial vdb)}
+  pv2: {serial: $(serial vdc), access: erase, consent: $(serial vdc)}
+  m1: {serial: $(serial vdd), access: write}
+  m2: {serial: $(serial vde), access: write}
+  a: {serial: $(serial vda), mapper: secret, access: erase, consent: $(serial vda)}
+  b: {serial: $(serial vdb), mapper: vg-one/root, access: erase, consent: $(serial vdb)}
+  c: {array: "$array", access: erase, consent: "$array"}
+steps:
+  - luks-format: {device: "\${crypt}", key-file: /key/new, uuid: 11111111-2222-4333-8444-555555555555, label: crypt, pbkdf: pbkdf2}
+  - lvm-create: {group: vg-one, devices: ["\${pv1}", "\${pv2}"], volumes: [{name: root, size: 33000000}, {name: rest}]}
+  - luks-open: {device: "\${crypt}", name: secret, key-file: /key/new}
+  - lvm-activate: {group: vg-one, devices: ["\${pv1}", "\${pv2}"]}
+  - md-assemble: {id: one, devices: ["\${m1}", "\${m2}"], name: one, read-only: no}
+  - mkfs: {id: fa, device: "\${a}", type: ext4, label: new-luks}
+  - mkfs: {id: fb, device: "\${b}", type: ext4, label: new-lvm}
+  - mkfs: {id: fc, device: "\${c}", type: ext4, label: new-raid1}
+E
+rm -rf /state
+RESCUE_FAULT=lvm_create.group:1 rescue run /lost.yaml --state /state --volatile-state </dev/null >/out 2>&1 && failed "it was not killed"
+rescue run /lost.yaml --state /state --volatile-state </dev/null >/out 2>&1 || { cat /out /state/logs/*; failed "the plan that erases"; }
+[ "$(blkid -p -s UUID -o value /dev/vda)" = 11111111-2222-4333-8444-555555555555 ] || failed "the UUID of the LUKS volume"
+grep -rq 'another key' /state && failed "the new key is in the state directory"
+lvm lvs --noheadings -o lv_name,lv_size --units b --nosuffix vg-one
+for l in luks lvm raid1; do blkid -L new-$l >/dev/null || failed "no filesystem new-$l"; done
+blkid -L in-luks || blkid -L in-lvm && failed "the old filesystem is still there"
+rescue devices >/out
+grep -F "in a plan  {serial: $(serial vdb), mapper: vg--one-root}" /out && grep -F "in a plan  {serial: $(serial vda), mapper: secret}" /out || { cat /out; failed devices; }
+rescue run /lost.yaml --state /state --volatile-state </dev/null | grep 'finished' || failed "it is not finished"
+# mdadm.conf of a restored system names an array that is gone: the only one that it does not name took its place (T42)
+mkdir -p /sys-root/etc/mdadm
+other=$(mdadm --examine /dev/vdf | sed -n 's/.*Array UUID : //p')
+printf '# mine\nARRAY /dev/md/one metadata=1.2 UUID=0ddba11e:12345678:9abcdef0:12345678\nARRAY /dev/md/five UUID=%s\n' $other >/sys-root/etc/mdadm/mdadm.conf
+printf 'plan: 1\nname: arrays\nsteps:\n  - identifiers: {root: /sys-root}\n' >/ids.yaml
+rm -rf /state
+mdadm -q --assemble /dev/md5 /dev/vdf /dev/vdg /dev/vdh || failed assemble
+rescue run /ids.yaml --state /state --volatile-state </dev/null >/out 2>&1 || { cat /out; failed identifiers; }
+printf '# mine\nARRAY /dev/md/one metadata=1.2 UUID=%s\nARRAY /dev/md/five UUID=%s\n' $array $other | cmp - /sys-root/etc/mdadm/mdadm.conf || { cat /out /sys-root/etc/mdadm/mdadm.conf; failed "mdadm.conf"; }
+cryptsetup close secret && lvm vgchange -q -an vg-one >/dev/null && mdadm -q --stop --scan || failed close
+# a volume of that name on another disk is another volume
+sed -e "/mapper: vg-one/s/$(serial vdb)/$(serial vdf)/g" -e '/luks-format\|lvm-create/d' /lost.yaml >/elsewhere.yaml
+rm -rf /state
+rescue run /elsewhere.yaml --state /state --volatile-state </dev/null >/out 2>&1 && failed "erased the volume of another disk"
+grep -e "device 'b'" /out || { cat /out; failed "no sentence about the other disk"; }
+blkid -L new-lvm >/dev/null || failed "the volume of another disk was erased"
+cryptsetup close secret; lvm vgchange -q -an vg-one >/dev/null; mdadm -q --stop --scan
+echo ERASED
 
 # refusals: a plan of this one step
 refused() { # TEXT STEP
