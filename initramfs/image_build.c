@@ -12,6 +12,7 @@
 #include "out_file.h"
 
 #define CMDLINE "rootfstype=ramfs console=tty0 console=ttyS0,115200 panic=60 raid=noautodetect"
+#define KERNEL_AND_PROGRAMS (64 * MIB)
 
 static double now(void)
 {
@@ -94,6 +95,17 @@ static int digest_file(int fd, char out[65], uint64_t *ret_size, struct err *e)
 	return r;
 }
 
+/*
+ * While the kernel unpacks it, the initramfs is in memory twice, compressed and not, each file in whole pages; the kernel itself and the first programs want
+ * some too. Measured (tests/vm/image_trouble.sh): with 64 MiB for those the machine comes to its menu.
+ */
+static uint64_t memory_needed(const struct image_result *res)
+{
+	uint64_t n = res->im->bytes + res->im->files * 2048 + res->initramfs_size + KERNEL_AND_PROGRAMS;
+
+	return (n + 16 * MIB - 1) / (16 * MIB) * (16 * MIB);
+}
+
 static int write_initramfs(struct build *b, int fd, struct err *e)
 {
 	const struct image_write how = { .level = b->job->level, .threads = b->job->threads, .mtime = b->job->mtime };
@@ -102,6 +114,8 @@ static int write_initramfs(struct build *b, int fd, struct err *e)
 
 	if (r == 0)
 		r = digest_file(fd, b->res->digest, &b->res->initramfs_size, e);
+	if (r == 0)
+		b->res->memory = memory_needed(b->res);
 	b->res->seconds_write = now() - t;
 	return r;
 }
@@ -151,7 +165,7 @@ static int sign(const struct image_job *j, const char *path, struct err *e)
 static struct media media_of(struct build *b)
 {
 	return (struct media){ .kernel = b->job->kernel, .initramfs = b->initramfs, .release = b->job->version, .cmdline = b->cmdline,
-			       .unattended = b->job->unattended, .plan_digest = b->plan_digest, .id = b->res->digest, .mtime = b->job->mtime,
+			       .unattended = b->job->unattended, .plan_digest = b->plan_digest, .id = b->res->digest, .mtime = b->job->mtime, .memory = b->res->memory,
 			       .state_size = b->job->state_size, .scratch = b->scratch, .said = &b->res->said };
 }
 

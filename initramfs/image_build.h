@@ -36,6 +36,7 @@ struct image_job {
 struct image_result {
 	struct image *im;               /* what is aboard, for the report */
 	uint64_t initramfs_size;
+	uint64_t memory;                /* bytes: a machine with less cannot unpack it and work */
 	char digest[65];                /* SHA-256 of the initramfs */
 	double seconds_collect, seconds_write;
 	struct strv said;               /* what was written, and what to know about it */

@@ -43,7 +43,7 @@ struct session {
 /* ---- speaking (init_say.c): every console, the kernel log, and the log on RESCUE-STATE once that is mounted ---- */
 void say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void say_lines(const char *text, size_t n);             /* a program's output, as it is */
-void say_open(void);                                    /* finds the consoles */
+void say_open(void);                                    /* finds the consoles: may be asked again, some come later */
 void say_to_file(const char *path);                     /* from now on there too, and what was said before */
 const struct strv *say_consoles(void);                  /* device nodes for people: "/dev/tty1", "/dev/ttyS0" */
 

@@ -69,12 +69,24 @@ static int fixed(const struct boot_net *n, const char *interface, struct err *e)
 	return r;
 }
 
+/* Names of cards change with the machine they are plugged into (T98). */
+static void say_other_names(const char *wanted, const struct strv *l)
+{
+	CLEANUP(str_free) struct str s = STR_INIT;
+
+	for (size_t i = 0; i < l->n; i++)
+		str_addf(&s, " %s", l->v[i]);
+	say("network: ip= names '%s', but the wired cards here are:%s", wanted, str_cstr(&s));
+}
+
 static void bring_up(const struct boot_net *n)
 {
 	CLEANUP(strv_free) struct strv l = STRV_INIT;
 	struct err e = ERR_INIT;
 
 	interfaces(&l);
+	if (n->device && !strv_has(&l, n->device))
+		say_other_names(n->device, &l);
 	for (size_t i = 0; i < l.n; i++) {
 		if (n->device && !str_eq(n->device, l.v[i]))
 			continue;

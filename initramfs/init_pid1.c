@@ -123,6 +123,7 @@ void pid1_end(int how)
 
 	while (i < ARRAY_SIZE(ends) - 1 && ends[i].how != how)
 		i++;
+	say_open();
 	say("%s: stopping programs, unmounting", ends[i].text);
 	end_processes();
 	sync();

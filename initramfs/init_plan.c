@@ -154,6 +154,11 @@ static int fetch(const struct boot_plan *p, struct str *out, struct err *e)
 	return child_run(&c, e);
 }
 
+static bool not_vouched_for(const struct err *e)
+{
+	return strstr(e->msg, "verify failed") || strstr(e->msg, "verification failed");
+}
+
 static int from_network(struct session *s, const struct boot_plan *p, struct err *e)
 {
 	CLEANUP(str_free) struct str out = STR_INIT;
@@ -165,6 +170,9 @@ static int from_network(struct session *s, const struct boot_plan *p, struct err
 		return err_set(e, -ENETDOWN, "the plan is on the network, but no ip= is on the kernel command line (ip=dhcp)");
 	say("fetching the plan from %s:%s, at most %d s", p->host, p->port, FETCH_S);
 	r = fetch(p, &out, e);
+	if (r < 0 && p->kind == BOOT_PLAN_HTTPS && !out.len && not_vouched_for(e))
+		return err_set(e, -EKEYREJECTED, "no plan from %s:%s: no authority aboard vouches for its certificate, or it is another name's "
+			       "(rescue image --add CA.crt:/etc/ssl/certs/ca-certificates.crt)", p->host, p->port);
 	if (r == -ETIMEDOUT || (r < 0 && !out.len))
 		return err_wrap(e, r, "no plan from %s:%s", p->host, p->port);
 	r = boot_http_body(str_cstr(&out), out.len, &body, &n, e);

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <time.h>
+#include <termios.h>
 
 #include "fs.h"
 #include "init.h"
@@ -15,12 +15,54 @@ static struct str early;
 static int log_fd = -1;
 
 /* "tty0" is whichever virtual console is in front: people log in on tty1. */
-static void add_console(const char *name)
+static bool add_console(const char *name)
 {
 	AUTO_FREE char *path = str_eq(name, "tty0") ? xstrdup("/dev/tty1") : xasprintf("/dev/%s", name);
 
-	if (!strv_has(&consoles, path) && fs_exists(path))
-		strv_add(&consoles, path);
+	if (strv_has(&consoles, path) || !fs_exists(path))
+		return false;
+	strv_add(&consoles, path);
+	return true;
+}
+
+/* Nodes of serial lines are there without the hardware, too. */
+static bool is_there(const char *name)
+{
+	AUTO_FREE char *at = xasprintf("/sys/class/tty/%s/type", name), *type = fs_read_word(at);
+
+	return !strchr(name, '/') && !str_eq(name, "null") && !str_eq(name, "ttynull") && !(type && str_eq(type, "0"));
+}
+
+/* "115200n8": the kernel sets up one serial console only, the others are ours. */
+static void set_speed(const char *name, const char *options)
+{
+	AUTO_FREE char *path = xasprintf("/dev/%s", name);
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	unsigned long speed = strtoul(options, NULL, 10);
+	struct termios t;
+
+	if (fd >= 0 && speed && tcgetattr(fd, &t) == 0 && cfsetspeed(&t, (speed_t)speed) == 0)
+		tcsetattr(fd, TCSANOW, &t);
+}
+
+/* The kernel itself writes to one console of each kind; console= may name more. */
+static void add_named(void)
+{
+	AUTO_FREE char *line = fs_read_word("/proc/cmdline");
+	CLEANUP(strv_free) struct strv words = STRV_INIT;
+
+	strv_split(&words, line ? line : "", " ");
+	for (size_t i = 0; i < words.n; i++) {
+		char *name = words.v[i] + strlen("console="), *options;
+
+		if (!str_starts(words.v[i], "console="))
+			continue;
+		options = name + strcspn(name, ",");
+		if (*options)
+			*options++ = 0;
+		if (is_there(name) && add_console(name))
+			set_speed(name, options);
+	}
 }
 
 void say_open(void)
@@ -28,17 +70,16 @@ void say_open(void)
 	AUTO_FREE char *active = fs_read_word("/sys/class/tty/console/active");
 	CLEANUP(strv_free) struct strv names = STRV_INIT;
 
-	if (consoles.n)
-		return;
 	strv_split(&names, active ? active : "", " ");
 	for (size_t i = 0; i < names.n; i++)
 		add_console(names.v[i]);
-	if (!consoles.n)
-		strv_add(&consoles, "/dev/console");
+	add_named();
 }
 
 const struct strv *say_consoles(void)
 {
+	if (!consoles.n)
+		strv_add(&consoles, "/dev/console");
 	return &consoles;
 }
 
@@ -91,7 +132,8 @@ void say(const char *fmt, ...)
 	if (!text)
 		return;
 	line = xasprintf("rescue: %s\r\n", text);
-	say_open();
+	if (!consoles.n)
+		put("/dev/console", line, strlen(line));
 	for (size_t i = 0; i < consoles.n; i++)
 		put(consoles.v[i], line, strlen(line));
 	line[strlen(line) - 2] = '\n';

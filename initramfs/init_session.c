@@ -228,6 +228,7 @@ int session_main(bool again)
 	check_complete(&s);
 	loopback_up();
 	devices_start(&s);
+	say_open();             /* some consoles come with a driver */
 	keymap(&s);
 	state_mount(&s);
 	net_start(&s);

@@ -19,6 +19,7 @@ struct media {
 	const char *plan_digest;        /* SHA-256 of the built-in plan, or NULL */
 	const char *id;                 /* 64 hexadecimal digits that name this content: volume ids and GUIDs come from it */
 	uint64_t mtime, state_size;
+	uint64_t memory;                /* what a machine needs; the boot menu says it before the kernel runs out */
 	const char *scratch;            /* an empty folder for intermediate files */
 	struct strv *said;
 };

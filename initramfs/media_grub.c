@@ -12,10 +12,11 @@ char *media_cmdline(const struct media *m, bool unattended)
 	return xasprintf("%s%s", m->cmdline, unattended ? " rescue.auto" : "");
 }
 
-static void menu_entry(struct str *s, const char *id, const char *title, const char *cmdline)
+static void menu_entry(struct str *s, const struct media *m, const char *id, const char *title, const char *cmdline)
 {
 	str_addf(s, "menuentry '%s' --id %s {\n\techo 'loading the kernel ...'\n\tlinux /boot/rescue/vmlinuz %s\n", title, id, cmdline);
-	str_add(s, "\techo 'loading the rescue system ...'\n\tinitrd /boot/rescue/initramfs.img\n}\n");
+	str_addf(s, "\techo 'loading the rescue system, for a machine with %llu MiB of memory or more ...'\n", (unsigned long long)m->memory / MIB);
+	str_add(s, "\tinitrd /boot/rescue/initramfs.img\n}\n");
 }
 
 /*
@@ -41,8 +42,8 @@ char *media_grub_config(const struct media *m, const char *find)
 	str_addf(&s, "set timeout=5\nset default=%s\n", m->unattended ? "auto" : "menu");
 	finished_rule(&s, m);
 	if (m->unattended)
-		menu_entry(&s, "auto", "rescue: run the plan on this medium, with nobody asked", automatic);
-	menu_entry(&s, "menu", "rescue: menu and shell, nothing is changed", plain);
+		menu_entry(&s, m, "auto", "rescue: run the plan on this medium, with nobody asked", automatic);
+	menu_entry(&s, m, "menu", "rescue: menu and shell, nothing is changed", plain);
 	str_add(&s, "menuentry 'Leave: boot the next device' --id leave {\n\texit\n}\n");
 	str_add(&s, "menuentry 'Power off' --id off {\n\thalt\n}\n");
 	return str_take(&s);

@@ -83,7 +83,7 @@ int media_netboot(const struct media *m, const char *dir, struct err *e)
 
 	ipxe = xasprintf("#!ipxe\n# put this folder on a web server; start it with: chain http://SERVER/FOLDER/boot.ipxe\n"
 			 "kernel vmlinuz initrd=initramfs.img ip=dhcp %s\ninitrd initramfs.img\nboot\n", cmdline);
-	grub = xasprintf("# for GRUB started over the network: the folder lies beside this file\nmenuentry 'rescue' {\n"
+	grub = xasprintf("# for GRUB started over the network: its root is this folder\nset timeout=5\nset default=0\nmenuentry 'rescue' {\n"
 			 "\tlinux vmlinuz ip=dhcp %s\n\tinitrd initramfs.img\n}\n", cmdline);
 	struct item items[] = { { MARK, NULL, "made by rescue image --netboot\n", OUT_FILE_INIT }, { "vmlinuz", m->kernel, NULL, OUT_FILE_INIT },
 				{ "initramfs.img", m->initramfs, NULL, OUT_FILE_INIT }, { "boot.ipxe", NULL, ipxe, OUT_FILE_INIT }, { "grub.cfg", NULL, grub, OUT_FILE_INIT } };

@@ -114,6 +114,7 @@ static void report(const struct image_job *j, const struct image_result *res)
 {
 	printf("kernel %s, drivers for %s\n", j->version, j->this_machine ? "this machine" : "every machine");
 	print_parts(res);
+	printf("a machine needs %llu MiB of memory to hold it\n", (unsigned long long)res->memory / MIB);
 	for (size_t i = 0; i < res->im->notes.n; i++)
 		printf("note: %s\n", res->im->notes.v[i]);
 	for (size_t i = 0; i < res->said.n; i++)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Kernel and initramfs started directly: an unattended recovery of a lost filesystem on NVMe, with the journal on a state disk; then the same
-# machine boots again and must not do it twice (T59).
+# machine boots again and must not do it twice (T59). The plan is in the initramfs: no medium is needed once it is in memory (T99).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/recovery_lib.sh"
 vm_need "$RESCUE" mkfs.ext4 sgdisk zstd openssl

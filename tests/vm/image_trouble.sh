@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What goes wrong: no state partition, a plan that fails, two disks of one size, 256 MiB of memory, a network plan that never answers, a session that crashes.
+# What goes wrong: no state partition, a plan that fails, two disks of one size, no more memory than the report asks for (256 MiB at most), a network plan that never answers, a session that crashes.
 . "$(dirname "$0")/lib.sh"
 vm_need "$RESCUE" mkfs.ext4 debugfs
 cd "$VM_DIR"
@@ -14,14 +14,16 @@ steps:
   - mkfs: {device: "${root}", type: ext4, label: made}
   - exec: {id: breaks, command: [sh, -c, "echo breaking on purpose; exit 3"], repeatable: yes}
 END
-"$RESCUE" image --initramfs rescue.img --plan plan.yaml --quiet
+"$RESCUE" image --initramfs rescue.img --plan plan.yaml >report
+memory=$(sed -n 's/^a machine needs \([0-9]*\) MiB of memory.*/\1/p' report)
+[ "$memory" -le 256 ] || vm_fail "256 MiB are not enough: $memory"
 for d in wrong right other; do truncate -s 48M $d.img; head -c 1M /dev/urandom | dd of=$d.img conv=notrunc status=none; done
 mkfs.ext4 -q -F -L RESCUE-STATE state.img 48M
 before=$(cat wrong.img other.img | sha256sum) right=$(sha256sum <right.img)
 disks() { vm_disk wrong.img virtio WRONG; vm_disk right.img virtio RIGHT; vm_disk other.img nvme OTHER; }
 
-# Nobody at the console and no RESCUE-STATE: nothing runs, the menu says why, no disk changes. Serial line only, 256 MiB.
-vm_new 256
+# Nobody at the console and no RESCUE-STATE: nothing runs, the menu says why, no disk changes. Serial line only.
+vm_new "$memory"
 vm_direct "$VM_KERNEL" rescue.img "rootfstype=ramfs rescue.auto rescue.wait=1"
 disks
 vm_start
