@@ -62,3 +62,26 @@ stacked_debian() {
 	) 9>"$O/cache/stacked.lock" || { echo "the packages $STACKED_PACKAGES cannot be had"; exit 1; }
 	DEBIAN_LAYERS=$dir/up:$DEBIAN
 }
+
+# cached_full_kernel: Debian's kernel for real machines (not the one for clouds), fetched and unpacked once, never installed.
+# Sets $FULL_KERNEL (the folder) and $FULL_KVER. Skips the test when it cannot be had.
+cached_full_kernel() {
+	local package dir=$O/cache/full-kernel
+	apt-cache show linux-image-amd64 >/dev/null 2>&1 || apt-get -qq update
+	package=$(apt-cache depends linux-image-amd64 2>/dev/null | awk '/Depends: linux-image-[0-9]/ { print $2; exit }')
+	[ -n "$package" ] || { echo "apt does not know linux-image-amd64"; exit 77; }
+	mkdir -p "$O/cache"
+	(
+		flock 9
+		[ "$(cat "$dir.is" 2>/dev/null)" = "$package" ] && exit 0
+		rm -rf "$dir" "$dir.is" "$dir.deb"
+		mkdir -p "$dir.deb"
+		cd "$dir.deb"
+		apt-get -qq -o APT::Sandbox::User=root download "$package" 9>&- || exit 1
+		dpkg-deb -x ./*.deb "$dir"
+		depmod -b "$dir" "${package#linux-image-}"
+		rm -r "$dir.deb"
+		printf '%s' "$package" >"$dir.is"
+	) 9>"$O/cache/full-kernel.lock" || { echo "$package cannot be fetched"; exit 1; }
+	FULL_KERNEL=$dir FULL_KVER=${package#linux-image-}
+}
