@@ -33,19 +33,20 @@ struct rung {
 #define NON COPY_PROOF_NONE
 #define TOP "subvolid=5"
 
+/* Each rescue mode is an option of its own: kernels since 6.8 refuse "rescue=a:b", all others take both (T73). */
 static const struct rung rungs[] = {
 	{ "btrfs", "read-only", CLEAN_ONLY, TOP, SUM },
 	{ "btrfs", "degraded", CLEAN_ONLY, TOP ",degraded", SUM },
 	{ "btrfs", "log replayed on an overlay", ON_OVERLAY, TOP ",degraded", SUM },
 	{ "btrfs", "nologreplay", ON_DEVICE, TOP ",degraded,rescue=nologreplay", SUM },
-	{ "btrfs", "older roots", ON_DEVICE, TOP ",degraded,rescue=nologreplay:usebackuproot", SUM },
+	{ "btrfs", "older roots", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=usebackuproot", SUM },
 	{ "btrfs", "second superblock on an overlay", BTRFS_SUPER, TOP ",degraded", SUM },
-	{ "btrfs", "second superblock on an overlay, older roots", BTRFS_SUPER, TOP ",degraded,rescue=nologreplay:usebackuproot", SUM },
-	{ "btrfs", "ibadroots", ON_DEVICE, TOP ",degraded,rescue=nologreplay:ibadroots", IGN },
-	{ "btrfs", "ibadroots, older roots", ON_DEVICE, TOP ",degraded,rescue=nologreplay:ibadroots:usebackuproot", IGN },
-	{ "btrfs", "idatacsums", ON_DEVICE, TOP ",degraded,rescue=nologreplay:ibadroots:idatacsums", IGN },
-	{ "btrfs", "imetacsums", ON_DEVICE, TOP ",degraded,rescue=nologreplay:ibadroots:idatacsums:imetacsums", IGN },
-	{ "btrfs", "isuperflags", ON_DEVICE, TOP ",degraded,rescue=nologreplay:ibadroots:idatacsums:isuperflags", IGN },
+	{ "btrfs", "second superblock on an overlay, older roots", BTRFS_SUPER, TOP ",degraded,rescue=nologreplay,rescue=usebackuproot", SUM },
+	{ "btrfs", "ibadroots", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots", IGN },
+	{ "btrfs", "ibadroots, older roots", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots,rescue=usebackuproot", IGN },
+	{ "btrfs", "idatacsums", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots,rescue=idatacsums", IGN },
+	{ "btrfs", "imetacsums", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots,rescue=idatacsums,rescue=imetacsums", IGN },
+	{ "btrfs", "isuperflags", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots,rescue=idatacsums,rescue=isuperflags", IGN },
 	{ "btrfs", "all", ON_DEVICE, TOP ",degraded,rescue=all", IGN },
 	{ "btrfs", "second superblock on an overlay, all", BTRFS_SUPER, TOP ",degraded,rescue=all", IGN },
 	{ "ext4", "read-only", CLEAN_ONLY, NULL, NON },
@@ -272,7 +273,7 @@ int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 	AUTO_FREE char *found = o->type ? xstrdup(o->type) : ladder_type(o->device);
 	const char *type = found && (str_eq(found, "ext2") || str_eq(found, "ext3")) ? "ext4" : found;
 	struct err last = ERR_INIT;
-	bool was;
+	bool was, reached = !o->after;
 	int r = blk_set_read_only(o->device, true, &was, e);
 
 	if (r < 0)
@@ -280,6 +281,10 @@ int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(rungs); i++) {
 		if (!fits(&rungs[i], type) || (o->rung && !str_eq(o->rung, rungs[i].name)))
 			continue;
+		if (!reached || (o->after && rungs[i].proof != IGN)) {
+			reached |= o->after && str_eq(o->after, rungs[i].name);
+			continue;
+		}
 		err_clear(&last);
 		r = try_rung(o, &rungs[i], type, ret, &last);
 		tell(o, rungs[i].name, r < 0 ? last.msg : "holds");

@@ -22,7 +22,8 @@ struct ladder_opts {
 	const char *type;               /* filesystem type, or NULL: found out */
 	const char *at;                 /* mount point, made when missing */
 	const char *scratch;            /* folder for overlays */
-	const char *rung;               /* start with this rung (a resumed run), or NULL */
+	const char *rung;               /* only this rung, or NULL */
+	const char *after;              /* only rungs behind this one, and only those that ignore checksums; or NULL */
 	void (*tried)(void *arg, const char *rung, const char *result);
 	void *arg;
 };

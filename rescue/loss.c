@@ -82,3 +82,30 @@ void loss_close(struct loss *l)
 	base_close(&l->text);
 	l->json = l->text = -1;
 }
+
+static int drop_lines(const char *dir, const char *name, const char *mark, bool at_start, uint64_t *ret, struct err *e)
+{
+	AUTO_FREE char *path = fs_join(dir, name), *text = NULL;
+	CLEANUP(str_free) struct str kept = STR_INIT;
+	int r = fs_read(path, 1024 * MIB, &text, NULL, e);
+
+	for (const char *line = text, *end; r == 0 && *line; line = end) {
+		const char *found;
+
+		end = line + strcspn(line, "\n");
+		end += *end == '\n';
+		found = memmem(line, (size_t)(end - line), mark, strlen(mark));
+		if (at_start ? found != line : !found)
+			str_addn(&kept, line, (size_t)(end - line));
+	}
+	*ret = kept.len;
+	return r < 0 ? r : fs_write_atomic(path, str_cstr(&kept), kept.len, 0600, e);
+}
+
+int loss_drop(const char *dir, const char *what, uint64_t ret[2], struct err *e)
+{
+	AUTO_FREE char *json = xasprintf("\",\"what\":\"%s\",\"ranges\":", what), *text = xasprintf("%s: ", what);
+	int r = drop_lines(dir, "losses.jsonl", json, false, &ret[0], e);
+
+	return r < 0 ? r : drop_lines(dir, "losses.txt", text, true, &ret[1], e);
+}

@@ -33,6 +33,8 @@ void loss_add(struct loss *l, const char *path, const char *what, const struct l
 /* On stable storage; *ret: lengths. */
 int loss_sync(struct loss *l, uint64_t ret[2], struct err *e);
 void loss_close(struct loss *l);
+/* Takes all entries of this kind out of the closed lists, because they will be looked at again; *ret: lengths, for loss_open. */
+int loss_drop(const char *dir, const char *what, uint64_t ret[2], struct err *e);
 
 /* Opens a log for appending, cut to `keep` bytes. A descriptor or -errno. */
 int loss_open_log(const char *dir, const char *name, uint64_t keep, struct err *e);

@@ -15,7 +15,9 @@
 #include "fault.h"
 #include "fs.h"
 #include "ladder.h"
+#include "loss.h"
 #include "manifest_set.h"
+#include "mnt.h"
 #include "step.h"
 
 struct extract {
@@ -185,6 +187,7 @@ struct context {
 	const char *dir, *from; /* from: the device */
 	bool stop_at_loss, lossy, anew;
 	struct cow *view;       /* the device's image */
+	char *trust;            /* a mark that is made up for a second pass over the same folder, or NULL */
 	struct ladder ladder;
 	FILE *report;
 	struct str rungs;       /* JSON list */
@@ -212,12 +215,12 @@ static const char *type_word(const struct extract *x)
 	return words[x->type];
 }
 
-static int climb(struct context *c, struct err *e)
+static int climb(struct context *c, const char *after, struct err *e)
 {
 	AUTO_FREE char *at = xasprintf("%s/source", step_runtime_dir(c->io));
 	CLEANUP(strv_free) struct strv more = STRV_INIT;
-	struct ladder_opts o = { .device = c->from, .original = c->view ? c->x->from.real : NULL, .more = &more, .type = type_word(c->x), .at = at, .scratch = c->dir,
-				 .tried = on_tried, .arg = c };
+	struct ladder_opts o = { .device = c->from, .original = c->view ? c->x->from.real : NULL, .more = &more, .type = type_word(c->x),
+				 .at = at, .scratch = c->dir, .after = after, .tried = on_tried, .arg = c };
 
 	for (size_t i = 0; i < c->x->more.n; i++)
 		if (c->x->more.v[i].path)
@@ -239,7 +242,7 @@ static int check_space(struct context *c, const char *from, struct err *e)
 	avail = d.f_bavail * d.f_frsize;
 	c->bytes = used;
 	c->files = s.f_files ? s.f_files - s.f_ffree : 0;
-	if (!c->ladder.at || x->include.n || x->exclude.n || x->since || x->known.path || step_is_resume(c->io))
+	if (!c->ladder.at || x->include.n || x->exclude.n || x->since || x->known.path || c->trust || step_is_resume(c->io))
 		return 0;
 	if (used > avail)
 		return err_set(e, -ENOSPC, "'%s': too small: %s free, the source holds %s", x->to.real, str_human_size(have, sizeof(have), avail),
@@ -328,7 +331,8 @@ static struct copy_opts copy_options(struct context *c, int src, const char *fro
 	struct copy_opts o = { .src = src, .dst = -1, .src_name = from, .logs = c->dir, .first = &x->first,
 			       .include = &x->include, .exclude = &x->exclude, .threads = (unsigned int)x->threads, .patience_s = x->patience,
 			       .proof = c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE,
-			       .btrfs = c->ladder.type && str_eq(c->ladder.type, "btrfs"), .mark_s = x->mark, .resume = c->anew ? NULL : step_last_mark(c->io),
+			       .btrfs = c->ladder.type && str_eq(c->ladder.type, "btrfs"), .mark_s = x->mark,
+			       .resume = c->trust ? c->trust : c->anew ? NULL : step_last_mark(c->io),
 			       .mark = on_mark, .progress = on_progress, .cancelled = on_cancelled, .arg = c };
 
 	(void)parse_since(x->since, &o.since, NULL);
@@ -349,11 +353,10 @@ static void free_set(struct manifest_set **s)
 	manifest_set_free(*s);
 }
 
-static int copy(struct context *c, const char *from, struct err *e)
+static int copy_once(struct context *c, const char *from, struct copy_result *res, struct err *e)
 {
 	AUTO_CLOSE int src = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(free_set) struct manifest_set *known = NULL;
-	struct copy_result res = { 0 };
 	struct copy_opts o = copy_options(c, src, from);
 	int r;
 
@@ -368,17 +371,19 @@ static int copy(struct context *c, const char *from, struct err *e)
 			r = check_space(c, from, e);
 		if (r < 0)
 			return r;
-		r = copy_to_folder(&o, c->x->to.real, &res, e);
+		r = copy_to_folder(&o, c->x->to.real, res, e);
 	} else {
-		r = c->x->pipe.n ? to_command(c, &o, &res, e) : copy_to_archive(&o, c->x->to.real, &res, e);
+		r = c->x->pipe.n ? to_command(c, &o, res, e) : copy_to_archive(&o, c->x->to.real, res, e);
 		r = r == 0 ? step_mark(c->io, "archive", e) : r;
 	}
-	c->lossy |= res.lost || res.partial;
-	if (c->stop_at_loss && c->lossy && !step_cancelled(c->io))
-		return r == -ECANCELED ? 0 : r;         /* it begins anew, from the image */
-	say(c, &res);
-	write_report(c, &res);
+	c->lossy |= res->lost || res->partial;
 	return r;
+}
+
+static void finish(struct context *c, const struct copy_result *res)
+{
+	say(c, res);
+	write_report(c, res);
 }
 
 /* The ladder's last rung: whatever a tool gives, none of it proven. */
@@ -407,12 +412,90 @@ static int dump(struct context *c, struct err *e)
 	return step_mark(c->io, "dumped", e);
 }
 
+/* A mark as copy.h makes them: what is in the folder and in the manifest stays, what was lost is looked at again. */
+static int trust_all(struct context *c, struct err *e)
+{
+	AUTO_FREE char *manifest = fs_join(c->dir, "manifest");
+	struct timespec now;
+	struct stat st;
+	uint64_t len[2];
+	int r = loss_drop(c->dir, "lost", len, e);
+
+	if (r < 0)
+		return r;
+	if (stat(manifest, &st) < 0)
+		return err_errno(e, "look at '%s'", manifest);
+	usleep(60000);                  /* what was just written is older than this mark then */
+	clock_gettime(CLOCK_REALTIME, &now);
+	free(c->trust);
+	c->trust = xasprintf("trust %lld manifest %llu losses %llu text %llu", (long long)now.tv_sec * 1000000000 + now.tv_nsec - 10000000,
+			     (unsigned long long)st.st_size, (unsigned long long)len[0], (unsigned long long)len[1]);
+	return 0;
+}
+
+/* One pass over the same folder from a deeper rung: only what is missing is read, and none of it is called good. */
+static int one_deeper(struct context *c, char **rung, struct copy_result *res, struct err *e)
+{
+	struct copy_result more = { 0 };
+	int r = climb(c, *rung, NULL);
+
+	if (r < 0)
+		return -ENODATA;
+	r = trust_all(c, e);
+	if (r == 0)
+		r = copy_once(c, c->ladder.at, &more, e);
+	if (more.files)
+		step_note(c->io, "%llu files that were lost came through rung '%s', unproven", (unsigned long long)more.files, c->ladder.rung);
+	free(*rung);
+	*rung = xstrdup(c->ladder.rung);
+	ladder_end(&c->ladder);
+	res->files += more.files;
+	res->bytes += more.bytes;
+	res->unproven += more.unproven;
+	res->partial += more.partial;
+	if (r == 0)
+		res->lost = more.lost;
+	return r;
+}
+
+/*
+ * btrfs: what a rung that checks everything gives up may be readable where checksums are ignored. Not behind an overlay: there the log was
+ * replayed, and a deeper rung would bring older versions.
+ */
+static int deeper(struct context *c, struct copy_result *res, struct err *e)
+{
+	struct ladder first = c->ladder;
+	AUTO_FREE char *rung = xstrdup(first.rung);
+	int r = 0;
+
+	if (!res->lost || first.cow || !first.type || !str_eq(first.type, "btrfs") || is_stream(c->x) || step_cancelled(c->io))
+		return 0;
+	(void)mnt_umount(first.at, 0, NULL);
+	while (r == 0 && res->lost)
+		r = one_deeper(c, &rung, res, e);
+	c->ladder = first;
+	return r == -ENODATA ? 0 : r;
+}
+
+static int from_mount(struct context *c, struct err *e)
+{
+	struct copy_result res = { 0 };
+	int r = copy_once(c, c->ladder.at, &res, e);
+
+	if (c->stop_at_loss && c->lossy && !step_cancelled(c->io))
+		return r == -ECANCELED ? 0 : r;         /* it begins anew, from the image */
+	if (r == 0)
+		r = deeper(c, &res, e);
+	finish(c, &res);
+	return r;
+}
+
 static int from_ladder(struct context *c, struct err *e)
 {
-	int r = climb(c, e);
+	int r = climb(c, NULL, e);
 
 	if (r == 0) {
-		r = copy(c, c->ladder.at, e);
+		r = from_mount(c, e);
 		ladder_end(&c->ladder);
 		return r;
 	}
@@ -420,6 +503,15 @@ static int from_ladder(struct context *c, struct err *e)
 	if (r == -ENODATA && c->stop_at_loss)
 		return 0;
 	return r == -ENODATA ? dump(c, e) : r;
+}
+
+static int from_folder(struct context *c, struct err *e)
+{
+	struct copy_result res = { 0 };
+	int r = copy_once(c, c->from, &res, e);
+
+	finish(c, &res);
+	return r;
 }
 
 /* The image in which what could not be read stays an error: nobody takes its zeros for content. */
@@ -468,7 +560,7 @@ static int run_with(struct context *c, struct err *e)
 
 	c->from = c->x->from.real;
 	if (!from_device(c->x))
-		return copy(c, c->from, e);
+		return from_folder(c, e);
 	c->stop_at_loss = c->x->image.path;
 	imaged = fs_exists(map);
 	if (!c->stop_at_loss || !imaged)
@@ -494,6 +586,7 @@ static int run(void *self, struct step_io *io, struct err *e)
 	r = run_with(&c, e);
 	fclose(c.report);
 	str_free(&c.rungs);
+	free(c.trust);
 	return r;
 }
 
@@ -528,7 +621,8 @@ const struct step_type step_extract = {
 		  "(with the roots that btrfs-find-root finds; a file that it leaves short is fetched again from older roots) or debugfs, without a "
 		  "mount: neither brings hard links, devices or set-user-ID bits back reliably. With image-to the first read that fails ends this: ddrescue "
 		  "copies the device into that file, its map is kept in the state directory, and the ladder begins again on the image, in which "
-		  "what could not be read stays an error and so becomes a noted hole. Each rung and what it said is in report.txt and report.json.\n\n"
+		  "what could not be read stays an error and so becomes a noted hole. What btrfs gives up as damaged is then looked for once more on the rungs that ignore checksums. "
+		  "Each rung and what it said is in report.txt and report.json.\n\n"
 		  "Owners, modes, times, hard links, holes, links, devices, ACLs, extended attributes, capabilities and chattr flags are kept. A "
 		  "file that cannot be read never stops the rest: losses.txt and losses.jsonl list every lost file, every unreadable byte range (a "
 		  "hole in the copy) and every lost attribute, and the run ends with the exit code for 'degraded'.\n\n"

@@ -54,6 +54,7 @@ loop_new b 300M
 mkfs.btrfs -qf "$LOOP" >/dev/null 2>&1
 mount -o compress-force=zstd "$LOOP" "$W/mnt"
 small_tree "$W/mnt"
+mkdir "$W/mnt/more"; for i in $(seq 200); do echo "more $i" >"$W/mnt/more/m$i"; done
 btrfs subvolume create "$W/mnt/sub" >/dev/null; echo inside >"$W/mnt/sub/inside"
 sync -f "$W/mnt"
 cp "$W/mnt/deep/er/$ODD" "$W/version1"
@@ -89,6 +90,26 @@ wipe_blocks "$W/d.img" owner:3
 extract_image 1 "$W/d.img"
 grep -q 'reading without a mount found no file either' "$W/run.log" || fail "no sentence about a filesystem without chunk tree"
 echo "btrfs, no chunk tree left: nothing can be had, and the run says so"
+
+# a wrong bit in a leaf of the file tree: what the checking rung gives up comes from a deeper one, unproven; the rest stays good
+cp --sparse=always "$W/b.img" "$W/d.img"
+leaf=$(btrfs inspect-internal dump-tree -t 5 "$W/d.img" | awk '/^leaf/ {l = $2} /name: m100$/ {print l}' | tail -1)
+python3 - "$W/d.img" "$leaf" <<'PY'
+import mmap, struct, sys
+f = open(sys.argv[1], 'r+b'); m = mmap.mmap(f.fileno(), 0); fsid = m[65536 + 32:65536 + 48]; n = 0
+for at in range(1 << 20, len(m) - 4096, 4096):
+    if m[at + 32:at + 48] == fsid and struct.unpack_from('<Q', m, at + 48)[0] == int(sys.argv[2]):
+        free = at + 101 + 25 * struct.unpack_from('<I', m, at + 96)[0]
+        m[free + 8] ^= 1; n += 1       # behind the last key: nothing that is used
+sys.exit(n == 0)
+PY
+extract_image 7 "$W/d.img"
+[ "$(rung)" = read-only ] || cat "$(report report.txt)"; equal "$(rung)" read-only rung
+tree_of "$W/out/to" | diff "$W/b.want" - || fail "a wrong bit in a leaf: the tree differs"
+grep -q "came through rung '.*', unproven" "$W/run.log" || fail "the run does not say that a deeper rung was needed"
+[ "$(grep -c '^unproven f' "$(report manifest)")" -ge 1 ] || fail "no file is called unproven"
+! grep -q '^lost' "$(report losses.txt)" || { cat "$(report losses.txt)"; fail "what came later is still called lost"; }
+echo "btrfs, a wrong bit in a leaf: $(grep -c '^unproven f' "$(report manifest)") files unproven, $(grep -c '^good f' "$(report manifest)") good"
 
 echo "== ext4"
 loop_new e 200M
