@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * extract.h - what the step extract does between its options and its words: the ladder, the copying, the image of a dying disk, the
+ * second look at what was lost. The step fills x, io, dir and report of a `struct extract_run` and calls extract_run().
+ */
+#ifndef RESCUE_EXTRACT_H
+#define RESCUE_EXTRACT_H
+
+#include "ladder.h"
+#include "opt.h"
+#include "step_io.h"
+
+struct extract {
+	struct opt_path from, to, known, image;
+	struct opt_devices more;
+	struct strv pipe, first, include, exclude;
+	char *since;
+	int type;
+	uint64_t threads, mark, patience;
+	bool verify, merge;
+};
+
+struct extract_run {
+	struct extract *x;
+	struct step_io *io;
+	const char *dir, *from; /* from: the device */
+	bool stop_at_loss, lossy, anew;
+	struct cow *view;       /* the device's image */
+	char *trust;            /* a mark that is made up for a second pass over the same folder, or NULL */
+	struct ladder ladder;
+	FILE *report;
+	struct str rungs;       /* JSON list */
+	uint64_t files, bytes;  /* guesses, 0 unknown */
+};
+
+int extract_run(struct extract_run *c, struct err *e);
+
+bool extract_is_stream(const struct extract *x);        /* an archive or a pipe, not a folder */
+bool extract_from_device(const struct extract *x);
+int extract_since(const char *text, int64_t *ret, struct err *e);
+
+#endif
