@@ -101,6 +101,7 @@ static int try_dm(struct cow *c, const char *below, uint64_t size, struct err *e
 		detach(c);
 		return -ENOSYS;
 	}
+	(void)child_runl(NULL, "dmsetup", "mknodes", c->dm_name, NULL);         /* where no udev makes the node */
 	c->device = xasprintf("/dev/mapper/%s", c->dm_name);
 	c->how = xstrdup("dm-snapshot");
 	return 0;
