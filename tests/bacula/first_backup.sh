@@ -52,6 +52,7 @@ grep -qE 'saved no file|ended with status' "$b/backup-problem" || { cat "$b/back
 mv "$lab/away" "$lab/src"
 
 # the power goes while it waits: the same job is asked about again, no second one is started
+kill -STOP "$bac_pid_sd"         # so that the job is not done before the power goes
 (RESCUE_STATE=$b RESCUE_POLL=60 exec sh "$b/first-backup" >/dev/null 2>&1) &
 p=$!
 i=0
@@ -59,6 +60,7 @@ while [ ! -s "$b/backup-job" ]; do sleep 0.1; i=$((i + 1)); [ $i -lt 600 ]; done
 id=$(cat "$b/backup-job")
 kill -9 $p
 wait $p 2>/dev/null || true
+kill -CONT "$bac_pid_sd"
 first 0
 [ "$(cat "$b/backup-done")" = "$id" ] && [ ! -e "$b/backup-problem" ]
 says "$b/after-boot.log" "job $id ended with status T"
