@@ -201,7 +201,8 @@ static void test_T65_nothing_of_a_suspended_system_is_mounted_for_writing(void *
 	step_ok(&f);
 	assert_int_equal(mnt_umount(target, 0, NULL), 0);
 	step_end(&f);
-	shell("blockdev --setrw %s; partx -d %s", root, disk.path);
+	shell("blockdev --setrw %s", root);
+	loop_forget_partitions(disk.fd);
 	loop_end(&disk);
 }
 

@@ -30,14 +30,18 @@ static inline bool loop_allowed(void)
 	return answer == 1;
 }
 
-/* Partitions that were entered by hand outlive the file that a loop device had before, too. */
+/*
+ * Partitions that were entered by hand outlive the file that a loop device had before, too. Another test that looks at all devices may
+ * have one open at this moment.
+ */
 static inline void loop_forget_partitions(int fd)
 {
 	for (int i = 1; i <= 32; i++) {
 		struct blkpg_partition part = { .pno = i };
 		struct blkpg_ioctl_arg arg = { .op = BLKPG_DEL_PARTITION, .datalen = sizeof(part), .data = &part };
 
-		(void)ioctl(fd, BLKPG, &arg);
+		for (int patience = 50; ioctl(fd, BLKPG, &arg) < 0 && errno == EBUSY && patience > 0; patience--)
+			usleep(100000);
 	}
 }
 
