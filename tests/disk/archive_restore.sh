@@ -60,7 +60,7 @@ equal "$(digest "$W/src/t/big")" "$(digest "$W/dst/to/big")" "a file from a devi
 fresh
 restore_plan - "$W/dst/to"
 mkdir "$W/state"
-"$RESCUE" run "$W/plan.yaml" --state "$W/state" <"$W/g.tar" >"$W/run.log" 2>&1 || { cat "$W/run.log"; fail "from standard input"; }
+"$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state" <"$W/g.tar" >"$W/run.log" 2>&1 || { cat "$W/run.log"; fail "from standard input"; }
 same_tree "$W/src/t" "$W/dst/to"
 
 # killed at entries and marks, resumed twice: the same tree
@@ -104,15 +104,15 @@ equal "$(grep -c '^refused: ' "$(report losses.txt)")" 5 "refused entries"
 # too small, missing, not an archive
 loop_new tiny 2M; mkfs.ext4 -qF "$LOOP" 2>/dev/null; mkdir "$W/tiny"; mount "$LOOP" "$W/tiny"
 restore_plan "$W/a.tar" "$W/tiny"
-refuses 3 "'$W/tiny': too small: " "$RESCUE" run "$W/plan.yaml" --state "$W/state5"
+refuses 3 "'$W/tiny': too small: " "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state5"
 truncate -s 70M "$W/zeros"; tar -C "$W" -cf "$W/large.tar" zeros; rm "$W/zeros"
 restore_plan "$W/large.tar" "$W/tiny"
 refuses 3 "the archive needs more than 35.0 MiB (that is half of its own size: only archives of at most 64 MiB are read beforehand)" \
-	"$RESCUE" run "$W/plan.yaml" --state "$W/state9"
+	"$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state9"
 rm "$W/large.tar"
 restore_plan "$W/missing.tar" "$W/dst/to"
-refuses 3 "archive '$W/missing.tar': does not exist" "$RESCUE" run "$W/plan.yaml" --state "$W/state6"
+refuses 3 "archive '$W/missing.tar': does not exist" "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state6"
 head -c 100000 /dev/urandom >"$W/noise"
 fresh
 restore_plan "$W/noise" "$W/dst/to"
-refuses 1 "archive '$W/noise'" "$RESCUE" run "$W/plan.yaml" --state "$W/state7"
+refuses 1 "archive '$W/noise'" "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state7"

@@ -66,15 +66,15 @@ grep -q "sh: exit code 255: line is gone" "$W/run.log" || fail "no sentence abou
 head -c 100M /dev/urandom >"$W/ext4/large"
 pipe_plan "$W/ext4" "cat >$W/xfs/sent.tar.zst"
 mkdir -p "$W/state"; rm -rf "$W/state"; mkdir "$W/state"
-"$RESCUE" run "$W/plan.yaml" --state "$W/state" >"$W/run.log" 2>&1 </dev/null & p=$!
+"$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state" >"$W/run.log" 2>&1 </dev/null & p=$!
 until [ -s "$W/xfs/sent.tar.zst" ]; do sleep 0.02; done
 kill -TERM $p; wait $p || true
 refuses 1 "" zstd -qt "$W/xfs/sent.tar.zst"
 rm -f "$W/ext4/large" "$W/ext4/sent.tar.zst" "$W/xfs/sent.tar.zst"
 pipe_plan "$W/btrfs/src" "true"; sed -i 's/\[sh,/[no-such-program,/' "$W/plan.yaml"
-refuses 3 "pipe: 'no-such-program': no such program" "$RESCUE" run "$W/plan.yaml" --state "$W/state5"
+refuses 3 "pipe: 'no-such-program': no such program" "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state5"
 sed -i '/pipe:/d' "$W/plan.yaml"
-refuses 3 "neither 'to' nor 'pipe' is given: say where the files go" "$RESCUE" run "$W/plan.yaml" --state "$W/state6"
+refuses 3 "neither 'to' nor 'pipe' is given: say where the files go" "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state6"
 
 # first, include, exclude, since
 mkdir "$W/s"
@@ -133,8 +133,8 @@ same_tree "$W/many" "$W/small/to"
 # refusals
 mkdir "$W/full"; touch "$W/full/x"
 extract_plan "$W/s" "$W/full"
-refuses 3 "'$W/full': is not empty; give another folder, or merge: yes" "$RESCUE" run "$W/plan.yaml" --state "$W/state2"
+refuses 3 "'$W/full': is not empty; give another folder, or merge: yes" "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state2"
 extract_plan "$W/missing" "$W/out"
-refuses 3 "'$W/missing': does not exist" "$RESCUE" run "$W/plan.yaml" --state "$W/state3"
+refuses 3 "'$W/missing': does not exist" "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state3"
 extract_plan "$W/s" "$W/out" "since: yesterday"
-refuses 3 "since 'yesterday': not a time such as 2026-11-28T18:00:00 or @1795888800" "$RESCUE" run "$W/plan.yaml" --state "$W/state4"
+refuses 3 "since 'yesterday': not a time such as 2026-11-28T18:00:00 or @1795888800" "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state4"

@@ -72,7 +72,7 @@ steps:
 PLAN
 backup=$(digest "$W/backup.img")
 rc=0
-"$RESCUE" run --state "$W/state" "$W/plan.yaml" || rc=$?
+"$RESCUE" run --volatile-state --state "$W/state" "$W/plan.yaml" || rc=$?
 [ $rc = 0 ] || { cat "$W"/state/logs/* "$W"/state/steps/*/report.txt; fail "the run ended with exit code $rc"; }
 
 same() { # same FOLDER NAME: its manifest equals the original's

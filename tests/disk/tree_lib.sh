@@ -71,7 +71,7 @@ run_plan() {
 	local rc=0
 	[ -n "${KEEP_STATE:-}" ] || rm -rf "$W/state"
 	mkdir -p "$W/state"
-	"$RESCUE" run "$W/plan.yaml" --state "$W/state" >"$W/run.log" 2>&1 </dev/null || rc=$?
+	"$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state" >"$W/run.log" 2>&1 </dev/null || rc=$?
 	[ $rc = "$1" ] || { tail -n 40 "$W/run.log" | cut -c1-500; fail "exit code $rc, wanted $1"; }
 }
 report() { find "$W/state" -name "$1" -path '*get*' -o -name "$1" -path '*put*' | head -1; }
