@@ -8,42 +8,21 @@
 vm_need "$RESCUE" sfdisk zstd debootstrap mkfs.ext4
 . "$TOP/tests/debian.sh"
 cached_debootstrap
-OLD=0ddba11e-2222-4222-8222-222222222222
 
-# what the machine was: its archive names identifiers that no longer exist
-system() {
-	local t=$VM_DIR/tree
-	mkdir -p "$t" "$VM_DIR/up" "$VM_DIR/work" "$VM_DIR/backup"
-	mount -t overlay overlay -o "lowerdir=$DEBIAN,upperdir=$VM_DIR/up,workdir=$VM_DIR/work" "$t"
-	printf 'UUID=%s / btrfs subvol=@,subvolid=256 0 0\nUUID=%s /home btrfs subvol=@home 0 0\nUUID=DEAD-BEEF /boot/efi vfat umask=0077 0 1\n' $OLD $OLD >"$t/etc/fstab"
-	printf 'GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 panic=1"\nGRUB_TERMINAL=console\nGRUB_DISABLE_OS_PROBER=true\n' >"$t/etc/default/grub"
-	mkdir -p "$t/boot/efi" "$t/boot/grub" "$t/home/anna"
-	echo "root=UUID=$OLD ro rootflags=subvol=@" >"$t/boot/grub/grub.cfg"
-	echo "my letters" >"$t/home/anna/letters"
-	echo victim >"$t/etc/hostname"
-	cat >"$t/etc/systemd/system/says-so.service" <<-'END'
-	[Unit]
-	Description=Says that this system started by itself
-	After=multi-user.target rescue-after-boot.service
-	[Service]
-	Type=oneshot
-	ExecStart=/bin/sh -c 'findmnt -no SOURCE,FSTYPE,OPTIONS / /home >/dev/console; tail -n 2 /var/lib/rescue/after-boot.log >/dev/console; echo "VICTIM-STARTED $(cat /home/anna/letters) $(findmnt -no FSTYPE /boot/efi)" >/dev/console; systemctl poweroff'
-	END
-	mkdir -p "$t/etc/systemd/system/graphical.target.wants"
-	ln -sf ../says-so.service "$t/etc/systemd/system/graphical.target.wants/says-so.service"
-	ln -sf /dev/null "$t/etc/systemd/system/systemd-networkd-wait-online.service"
-	tar -C "$t" --exclude=./proc --exclude=./sys --exclude=./dev --exclude=./run --exclude=./tmp --exclude=./usr/share/man --exclude=./usr/share/zoneinfo \
-		--exclude=./usr/share/i18n --exclude=./usr/share/info --exclude=./usr/lib/grub/i386-pc --exclude='./lib/modules/*/kernel/drivers/net' \
-		--exclude='./usr/lib/modules/*/kernel/net' --exclude='./usr/lib/modules/*/kernel/drivers/net' --exclude='./usr/lib/modules/*/kernel/drivers/infiniband' \
-		--exclude='./usr/lib/modules/*/kernel/drivers/gpu' --exclude='./usr/lib/modules/*/kernel/drivers/scsi' \
-		--numeric-owner -cf - . | zstd -q -1 -T0 >"$VM_DIR/backup/victim.tar.zst"
-	umount "$t"
-}
-system
+. "$(dirname "$0")/victim_lib.sh"
+
+victim_tree <<'END'
+findmnt -no SOURCE,FSTYPE,OPTIONS / /home
+tail -n 2 /var/lib/rescue/after-boot.log
+echo "VICTIM-STARTED $(cat /home/anna/letters) $(findmnt -no FSTYPE /boot/efi)"
+END
+mkdir "$VM_DIR/backup"
+tar -C "$VICTIM" --exclude=./proc --exclude=./sys --exclude=./dev --exclude=./run --exclude=./tmp --exclude='./usr/lib/modules/*/kernel/drivers/net' \
+	--exclude='./usr/lib/modules/*/kernel/net' --numeric-owner -cf - . | zstd -q -1 -T0 >"$VM_DIR/backup/victim.tar.zst"
+umount "$VICTIM"
 mkfs.ext4 -q -F -L BACKUP -d "$VM_DIR/backup" "$VM_DIR/backup.img" 300M >/dev/null
 mkfs.ext4 -q -F -L RESCUE-STATE "$VM_DIR/state.img" 64M >/dev/null
-truncate -s 1500M "$VM_DIR/target.img"
-printf 'label: gpt\nstart=2048, size=131072, type=U\ntype=L\n' | sfdisk -q "$VM_DIR/target.img"
+victim_disk
 dd if=/dev/urandom of="$VM_DIR/target.img" bs=1M seek=1 count=66 conv=notrunc status=none       # what is left of both
 
 cat >"$VM_DIR/plan.yaml" <<'END'
