@@ -2,6 +2,8 @@
 # GNU Make. `make help` lists the targets. Variables: CC, CFLAGS, WERROR=1, O (build folder), V=1, DESTDIR, PREFIX.
 
 O ?= build
+# One name for one file: the rules in the .d files are for build/..., and would not hold for the same objects asked for by their full path.
+override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 CC = gcc
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
