@@ -48,19 +48,6 @@ for at in range(0, len(m) - 4096, 4096):
 PY
 }
 
-# rescue_image CODE IMAGE [option ...]: runs extract on a loop device; checks that the image did not change
-rescue_image() {
-	local code=$1 image=$2 before
-	shift 2
-	before=$(digest "$image")
-	loop_file "$image"
-	rm -rf "$W/out/to"
-	extract_plan "$LOOP" "$W/out/to" "$@"
-	run_plan "$code"
-	loop_end "$LOOP"
-	equal "$(digest "$image")" "$before" "the source after extract"
-}
-rung() { sed -n 's/.*"rung":"\([^"]*\)","proof".*/\1/p' "$(report report.json)"; }
 expect_rung() { [ "$(rung)" = "$1" ] || cat "$(report report.txt)"; equal "$(rung)" "$1" "rung"; }
 expect_tree() { # NAME [paths that may differ, as a regular expression]
 	manifest_of "$W/out/to" >"$W/have"
@@ -78,7 +65,7 @@ finish_image btrfs
 
 cp --sparse=always "$W/btrfs.img" "$W/d.img"
 dd if=/dev/zero of="$W/d.img" bs=4096 seek=16 count=1 conv=notrunc status=none
-rescue_image 0 "$W/d.img"
+extract_image 0 "$W/d.img"
 expect_rung "second superblock on an overlay"
 expect_tree btrfs
 say "btrfs, first superblock gone"
@@ -87,7 +74,7 @@ cp --sparse=always "$W/btrfs.img" "$W/d.img"
 at=$(find_bytes "$W/d.img" "$W/marked" 8192)
 [ "$at" -gt 0 ] || fail "the marked file is not in the image"
 printf 'flipped' | dd of="$W/d.img" bs=1 seek=$((at + 100)) conv=notrunc status=none
-rescue_image 7 "$W/d.img" "verify: yes"
+extract_image 7 "$W/d.img" "verify: yes"
 expect_rung "read-only"
 equal "$(losses)" "partial: /marked: bytes 8192-12287: Input/output error" "the list of losses"
 grep -q '^partial f .* /marked$' "$(report manifest)" || fail "the manifest calls a damaged file something else than partial"
@@ -99,7 +86,7 @@ say "btrfs, data with a wrong checksum"
 
 make_image log 300M mkfs.btrfs -f
 crash_image log
-rescue_image 0 "$W/log.img"
+extract_image 0 "$W/log.img"
 expect_rung "log replayed on an overlay"
 equal "$(cat "$W/out/to/newest")" "the newest file" "what only the log knows"
 say "btrfs, log to be replayed"
@@ -108,7 +95,7 @@ log_root=$(btrfs inspect-internal dump-super "$W/log.img" | awk '$1 == "log_root
 mapfile -t stripes < <(tree_blocks "$W/log.img" "$log_root")
 [ ${#stripes[@]} -gt 0 ] || fail "where is the log root?"
 for p in "${stripes[@]}"; do printf 'garbage' | dd of="$W/log.img" bs=1 seek=$((p + 200)) conv=notrunc status=none; done
-rescue_image 0 "$W/log.img"
+extract_image 0 "$W/log.img"
 expect_rung "nologreplay"
 expect_tree log ' (/|/newest)$'
 say "btrfs, broken log tree"
@@ -122,7 +109,7 @@ manifest_of "$W/mnt" >"$W/raid.manifest"
 umount "$W/mnt"
 loop_end "$A"; loop_end "$B"
 btrfs device scan --forget
-rescue_image 0 "$W/r2.img"
+extract_image 0 "$W/r2.img"
 expect_rung "degraded"
 expect_tree raid
 say "btrfs, RAID1 with a device missing"
@@ -135,7 +122,7 @@ loop_end "$LOOP"
 mapfile -t stripes < <(tree_blocks "$W/d.img" "$csum_root")
 [ ${#stripes[@]} -gt 0 ] || fail "where is the checksum tree?"
 for p in "${stripes[@]}"; do printf 'garbage' | dd of="$W/d.img" bs=1 seek=$((p + 300)) conv=notrunc status=none; done
-rescue_image 7 "$W/d.img"
+extract_image 7 "$W/d.img"
 case $(rung) in
 ibadroots* | idatacsums | all) ;;
 *) fail "rung '$(rung)' with a broken checksum tree" ;;
@@ -150,14 +137,14 @@ make_image ext4 300M mkfs.ext4 -qF -b 4096
 finish_image ext4
 cp --sparse=always "$W/ext4.img" "$W/d.img"
 dd if=/dev/zero of="$W/d.img" bs=1024 seek=1 count=1 conv=notrunc status=none
-rescue_image 0 "$W/d.img"
+extract_image 0 "$W/d.img"
 case $(rung) in superblock\ of*) ;; *) fail "rung '$(rung)' without the first superblock" ;; esac
 expect_tree ext4
 say "ext4, first superblock gone"
 
 make_image journal 300M mkfs.ext4 -qF -b 4096
 crash_image journal
-rescue_image 0 "$W/journal.img"
+extract_image 0 "$W/journal.img"
 expect_rung "journal replayed on an overlay"
 expect_tree journal
 equal "$(cat "$W/out/to/newest")" "the newest file" "what only the journal knows"
@@ -168,7 +155,7 @@ cp --sparse=always "$W/ext4.img" "$W/d.img"
 inode=$(debugfs -R 'stat /etc/f30' "$W/d.img" 2>/dev/null | sed -n 's/^Inode: \([0-9]*\).*/\1/p')
 block=$(debugfs -R "imap <$inode>" "$W/d.img" 2>/dev/null | sed -n 's/.*at block \([0-9]*\).*/\1/p')
 head -c 4096 /dev/urandom | dd of="$W/d.img" bs=4096 seek="$block" count=1 conv=notrunc status=none
-rescue_image 7 "$W/d.img"
+extract_image 7 "$W/d.img"
 expect_rung "read-only"
 n=$(losses | grep -c '^lost: ')
 [ "$n" -ge 1 ] && [ "$n" -le 16 ] || fail "$n files lost with one block of 16 inodes"
@@ -180,7 +167,7 @@ say "ext4, a block of the inode table gone"
 echo "== xfs"
 make_image xfs 350M mkfs.xfs -qf
 crash_image xfs
-rescue_image 0 "$W/xfs.img"
+extract_image 0 "$W/xfs.img"
 expect_rung "log replayed on an overlay"
 expect_tree xfs
 equal "$(cat "$W/out/to/newest")" "the newest file" "what only the log knows"
@@ -190,7 +177,7 @@ make_image clean 350M mkfs.xfs -qf
 finish_image clean
 cp --sparse=always "$W/clean.img" "$W/d.img"
 dd if=/dev/zero of="$W/d.img" bs=512 count=1 conv=notrunc status=none
-rescue_image 7 "$W/d.img" "type: xfs"
+extract_image 7 "$W/d.img" "type: xfs"
 expect_rung "repaired on an overlay"
 expect_tree clean
 grep -q 'files may be missing' "$W/run.log" || fail "a repaired filesystem was called complete"

@@ -21,19 +21,6 @@ small_tree() { # DIR: what btrfs restore and debugfs can bring back: files, fold
 	chmod 4711 "$1/etc/f2"; chown 5:6 "$1/etc/f3"
 }
 tree_of() { (cd "$1" && find . -mindepth 1 ! -path './lost+found*' -printf '%p %y %m %U %G %l\n' | LC_ALL=C sort; find . -type f ! -path './lost+found*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum); }
-# extract_image CODE IMAGE [option ...]: the image must not change
-extract_image() {
-	local code=$1 image=$2 before
-	shift 2
-	before=$(digest "$image")
-	loop_file "$image"
-	rm -rf "$W/out/to"
-	extract_plan "$LOOP" "$W/out/to" "$@"
-	run_plan "$code"
-	loop_end "$LOOP"
-	equal "$(digest "$image")" "$before" "the source after extract"
-}
-rung() { sed -n 's/.*"rung":"\([^"]*\)","proof".*/\1/p' "$(report report.json)"; }
 nothing_good() {
 	! grep -q '^good' "$(report manifest)" || fail "a file is called good that nobody checked"
 	[ "$(grep -c '^unproven f' "$(report manifest)")" -ge "${1:-60}" ] || fail "the manifest does not say which files are unproven"

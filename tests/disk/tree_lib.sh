@@ -75,3 +75,17 @@ run_plan() {
 	[ $rc = "$1" ] || { tail -n 40 "$W/run.log" | cut -c1-500; fail "exit code $rc, wanted $1"; }
 }
 report() { find "$W/state" -name "$1" -path '*get*' -o -name "$1" -path '*put*' | head -1; }
+
+# extract_image CODE IMAGE [option ...]: runs extract on a loop device; checks that the image did not change. rung: the one that held
+extract_image() {
+	local code=$1 image=$2 before
+	shift 2
+	before=$(digest "$image")
+	loop_file "$image"
+	rm -rf "$W/out/to"
+	extract_plan "$LOOP" "$W/out/to" "$@"
+	run_plan "$code"
+	loop_end "$LOOP"
+	equal "$(digest "$image")" "$before" "the source after extract"
+}
+rung() { sed -n 's/.*"rung":"\([^"]*\)","proof".*/\1/p' "$(report report.json)"; }
