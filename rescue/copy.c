@@ -86,6 +86,7 @@ static void add(struct copy_result *sum, const struct copy_result *r)
 	sum->meta += r->meta;
 	sum->unproven += r->unproven;
 	sum->good += r->good;
+	sum->older += r->older;
 }
 
 static void sum_up(struct copy *c, struct copy_result *ret, char current[256])
@@ -326,7 +327,9 @@ static struct copy_dir *root_dir(struct copy *c)
 	d->dst = c->o->dst >= 0 ? fcntl(c->o->dst, F_DUPFD_CLOEXEC, 0) : -1;
 	if (statx(c->o->src, "", AT_EMPTY_PATH, COPY_STATX, &d->st) < 0)
 		d->foreign = true;
-	if (d->dst >= 0)
+	if (d->dst >= 0 && c->o->keep_ns)
+		copy_dir_keep(d, d->dst);
+	else if (d->dst >= 0)
 		(void)fremovexattr(d->dst, XATTR_ACL_DEFAULT);
 	return d;
 }

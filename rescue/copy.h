@@ -16,7 +16,7 @@
  * trusted when size and mtime are the source's and it was changed before the mark; everything else is copied again. So memory stays flat,
  * and the order of the walk may differ from one run to the next.
  *
- * Files in `logs`: manifest (one line a file, manifest.h, with a word in front: good read unproven partial), losses.jsonl and losses.txt.
+ * Files in `logs`: manifest (one line a file, manifest.h, with a word in front: good read unproven older partial), losses.jsonl and losses.txt.
  */
 #ifndef RESCUE_COPY_H
 #define RESCUE_COPY_H
@@ -29,6 +29,7 @@ enum copy_proof {
 	COPY_PROOF_CSUM,        /* the filesystem checked its data checksums: "good" */
 	COPY_PROOF_NONE,        /* it has none: "read" */
 	COPY_PROOF_IGNORED,     /* it has them, and they were ignored: "unproven", never called good */
+	COPY_PROOF_OLDER,       /* it checked them, in a state that is not its newest: "older", never called good either */
 };
 
 struct copy_result {
@@ -39,6 +40,7 @@ struct copy_result {
 	uint64_t meta;                  /* entries that lost attributes, owner or such */
 	uint64_t unproven;              /* read while checksums were ignored */
 	uint64_t good;                  /* read with checksums */
+	uint64_t older;                 /* the same, in an older state */
 };
 
 struct arc_out;
@@ -57,6 +59,7 @@ struct copy_opts {
 	enum copy_proof proof;
 	bool btrfs;                     /* the source is btrfs: files without checksums are told apart */
 	bool no_hash;
+	int64_t keep_ns;                /* what the destination has and was changed before this stays as it is; 0: nothing does */
 	uint64_t items_total, bytes_total;      /* guesses for progress, 0 unknown */
 	uint64_t mark_s;                /* seconds between marks, 0: no marks */
 	const char *resume;             /* text of the newest mark, or NULL */

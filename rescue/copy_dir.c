@@ -42,8 +42,21 @@ void copy_dir_path(const struct copy_dir *d, const char *name, struct str *ret)
 	}
 }
 
+void copy_dir_keep(struct copy_dir *d, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return;
+	d->kept = true;
+	d->st.stx_atime.tv_sec = st.st_atim.tv_sec;
+	d->st.stx_atime.tv_nsec = (uint32_t)st.st_atim.tv_nsec;
+	d->st.stx_mtime.tv_sec = st.st_mtim.tv_sec;
+	d->st.stx_mtime.tv_nsec = (uint32_t)st.st_mtim.tv_nsec;
+}
+
 /* Makes the folder, or takes the one that an earlier run left. */
-static int make(int up, const char *name)
+static int make(struct copy *c, struct copy_dir *d, int up, const char *name)
 {
 	bool made = mkdirat(up, name, 0700) == 0;
 	int fd;
@@ -55,6 +68,10 @@ static int make(int up, const char *name)
 		fd = openat(up, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	if (!made && c->o->keep_ns) {
+		copy_dir_keep(d, fd);
+		return fd;
+	}
 	if (!made) {                    /* its flags and set-group-ID bit come back when it is finished */
 		(void)copy_flags_clear(fd);
 		(void)fchmod(fd, 0700);
@@ -69,7 +86,7 @@ static int make_below(struct copy_worker *w, struct copy_dir *d)
 
 	if (up < 0)
 		return up;
-	fd = make(up, d->name);
+	fd = make(w->c, d, up, d->name);
 	if (fd < 0) {
 		CLEANUP(str_free) struct str path = STR_INIT;
 
@@ -112,9 +129,13 @@ static void close_dir(struct copy_worker *w, struct copy_dir *d)
 		return;
 	if (!d->up)
 		copy_link_finish(w->c);
+	copy_times(&d->st, ts);
+	if (d->kept) {
+		(void)futimens(d->dst, ts);
+		return;
+	}
 	copy_meta_fd(w, d->up ? d->up : d, d->up ? d->name : NULL, d->src, d->dst, &d->st, &x);
 	copy_flags(w, d->up ? d->up : d, d->up ? d->name : NULL, &d->st);
-	copy_times(&d->st, ts);
 	pthread_mutex_lock(&w->lock);
 	(void)futimens(d->dst, ts);
 	w->res.dirs++;

@@ -45,7 +45,7 @@ static const char *proof_word(struct copy_worker *w, int src)
 		return "read";
 	if (o->btrfs && ioctl(src, FS_IOC_GETFLAGS, &flags) == 0 && (flags & FS_NOCOW_FL))
 		return "read";          /* no copy on write: no checksums either */
-	return "good";
+	return o->proof == COPY_PROOF_OLDER ? "older" : "good";
 }
 
 static void count(struct copy_worker *w, const char *word)
@@ -54,6 +54,7 @@ static void count(struct copy_worker *w, const char *word)
 	w->res.bytes += w->written;
 	__atomic_store_n(&w->written, 0, __ATOMIC_RELAXED);
 	w->res.good += str_eq(word, "good");
+	w->res.older += str_eq(word, "older");
 	w->res.unproven += str_eq(word, "unproven");
 	w->res.partial += str_eq(word, "partial");
 }

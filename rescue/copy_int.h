@@ -29,6 +29,7 @@ struct copy_dir {
 	int src, dst;                   /* dst -1: not made yet */
 	bool all;                       /* include patterns: everything below is wanted */
 	bool foreign;                   /* only on the way to what is wanted: its attributes are not set */
+	bool kept;                      /* an earlier pass made it: only its times are set again (st has them) */
 	atomic_int refs;
 	struct statx st;
 };
@@ -156,6 +157,8 @@ struct copy_dir *copy_dir_ref(struct copy_dir *d);
 void copy_dir_put(struct copy_worker *w, struct copy_dir *d);
 void copy_dir_path(const struct copy_dir *d, const char *name, struct str *ret);
 int copy_dir_dst(struct copy_worker *w, struct copy_dir *d);    /* the destination's descriptor, made if need be; -errno after noting it */
+
+void copy_dir_keep(struct copy_dir *d, int fd);         /* its attributes are better than the source's */
 
 /* copy_walk.c */
 void copy_walk_dir(struct copy_worker *w, struct copy_task *t);

@@ -65,12 +65,16 @@ void copy_meta_at(struct copy_worker *w, struct copy_dir *d, const char *name, c
 bool copy_trusted(struct copy *c, int dst, const char *name, const struct statx *st)
 {
 	struct stat have;
+	int64_t changed;
 
 	if (c->trust_ns == INT64_MIN || !c->clock_ok || fstatat(dst, name, &have, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
+	changed = (int64_t)have.st_ctim.tv_sec * 1000000000 + have.st_ctim.tv_nsec;
+	if (changed < c->o->keep_ns)
+		return true;            /* a better version than this one */
 	if ((have.st_mode & S_IFMT) != (st->stx_mode & S_IFMT) || (uint64_t)have.st_size != st->stx_size)
 		return false;
 	if (have.st_mtim.tv_sec != st->stx_mtime.tv_sec || (uint32_t)have.st_mtim.tv_nsec != st->stx_mtime.tv_nsec)
 		return false;
-	return (int64_t)have.st_ctim.tv_sec * 1000000000 + have.st_ctim.tv_nsec < c->trust_ns;
+	return changed < c->trust_ns;
 }

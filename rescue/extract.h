@@ -27,6 +27,8 @@ struct extract_run {
 	bool stop_at_loss, lossy, anew;
 	struct cow *view;       /* the device's image */
 	char *trust;            /* a mark that is made up for a second pass over the same folder, or NULL */
+	const struct strv *only;        /* patterns of such a pass */
+	int64_t keep_ns;        /* copy.h */
 	struct ladder ladder;
 	FILE *report;
 	struct str rungs;       /* JSON list */
@@ -34,6 +36,14 @@ struct extract_run {
 };
 
 int extract_run(struct extract_run *c, struct err *e);
+
+/* extract_deeper.c: passes over the same folder from deeper rungs, for what was lost. */
+int extract_deeper(struct extract_run *c, struct copy_result *res, struct err *e);
+void extract_forget_deeper(struct extract_run *c);      /* everything is copied anew */
+
+/* extract_run.c */
+int extract_climb(struct extract_run *c, const char *after, struct err *e);
+int extract_copy(struct extract_run *c, const char *from, struct copy_result *ret, struct err *e);
 
 bool extract_is_stream(const struct extract *x);        /* an archive or a pipe, not a folder */
 bool extract_from_device(const struct extract *x);

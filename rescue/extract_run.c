@@ -11,7 +11,6 @@
 #include "ddrescue.h"
 #include "fault.h"
 #include "fs.h"
-#include "loss.h"
 #include "manifest_set.h"
 #include "mnt.h"
 
@@ -73,7 +72,7 @@ static const char *type_word(const struct extract *x)
 	return words[x->type];
 }
 
-static int climb(struct extract_run *c, const char *after, struct err *e)
+int extract_climb(struct extract_run *c, const char *after, struct err *e)
 {
 	AUTO_FREE char *at = xasprintf("%s/source", step_runtime_dir(c->io));
 	CLEANUP(strv_free) struct strv more = STRV_INIT;
@@ -150,19 +149,19 @@ static void write_report(struct extract_run *c, const struct copy_result *r)
 	AUTO_FREE char *path = fs_join(c->dir, "report.json");
 	CLEANUP(str_free) struct str s = STR_INIT;
 	const char *rung = c->ladder.rung ? c->ladder.rung : "folder";
-	static const char *const proofs[] = { "checksums", "none", "checksums ignored" };
+	static const char *const proofs[] = { "checksums", "none", "checksums ignored", "checksums of an older state" };
 	const char *proof = proofs[c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE];
 
 	str_addf(&s, "{\"rungs\":[%s],\"rung\":\"%s\",\"proof\":\"%s\",\"files\":%llu,\"folders\":%llu,\"others\":%llu,\"bytes\":%llu,"
-		 "\"present\":%llu,\"good\":%llu,\"unproven\":%llu,\"partial\":%llu,\"lost\":%llu,\"attributes\":%llu}\n",
+		 "\"present\":%llu,\"good\":%llu,\"older\":%llu,\"unproven\":%llu,\"partial\":%llu,\"lost\":%llu,\"attributes\":%llu}\n",
 		 str_cstr(&c->rungs), rung, proof, (unsigned long long)r->files, (unsigned long long)r->dirs, (unsigned long long)r->others,
-		 (unsigned long long)r->bytes, (unsigned long long)r->present, (unsigned long long)r->good, (unsigned long long)r->unproven,
-		 (unsigned long long)r->partial, (unsigned long long)r->lost, (unsigned long long)r->meta);
+		 (unsigned long long)r->bytes, (unsigned long long)r->present, (unsigned long long)r->good, (unsigned long long)r->older,
+		 (unsigned long long)r->unproven, (unsigned long long)r->partial, (unsigned long long)r->lost, (unsigned long long)r->meta);
 	(void)fs_write_atomic(path, s.s, s.len, 0644, NULL);
-	fprintf(c->report, "read through '%s' (proof: %s): %llu files, %llu from before, %llu good by checksum, %llu unproven, "
-		"%llu partial, %llu lost, %llu without some attribute\n", rung, proof, (unsigned long long)r->files,
-		(unsigned long long)r->present, (unsigned long long)r->good, (unsigned long long)r->unproven,
-		(unsigned long long)r->partial, (unsigned long long)r->lost, (unsigned long long)r->meta);
+	fprintf(c->report, "read through '%s' (proof: %s): %llu files, %llu from before, %llu good by checksum, %llu older, "
+		"%llu unproven, %llu partial, %llu lost, %llu without some attribute\n", rung, proof, (unsigned long long)r->files,
+		(unsigned long long)r->present, (unsigned long long)r->good, (unsigned long long)r->older,
+		(unsigned long long)r->unproven, (unsigned long long)r->partial, (unsigned long long)r->lost, (unsigned long long)r->meta);
 }
 
 static void say(struct extract_run *c, const struct copy_result *r)
@@ -175,9 +174,6 @@ static void say(struct extract_run *c, const struct copy_result *r)
 	if (r->lost || r->partial || r->meta)
 		step_degraded(c->io, "partial: %llu lost, %llu with unreadable ranges, %llu without some attribute: see %s/losses.txt",
 			      (unsigned long long)r->lost, (unsigned long long)r->partial, (unsigned long long)r->meta, c->dir);
-	if (c->ladder.repaired)
-		step_degraded(c->io, "read from a copy that %s was run on: files may be missing, look into lost+found",
-			      str_eq(c->ladder.type, "xfs") ? "xfs_repair" : "e2fsck");
 	if (r->unproven)
 		step_degraded(c->io, "%llu files were read while checksums were ignored: nothing proves that they are good",
 			      (unsigned long long)r->unproven);
@@ -186,8 +182,8 @@ static void say(struct extract_run *c, const struct copy_result *r)
 static struct copy_opts copy_options(struct extract_run *c, int src, const char *from)
 {
 	const struct extract *x = c->x;
-	struct copy_opts o = { .src = src, .dst = -1, .src_name = from, .logs = c->dir, .first = &x->first,
-			       .include = &x->include, .exclude = &x->exclude, .threads = (unsigned int)x->threads, .patience_s = x->patience,
+	struct copy_opts o = { .src = src, .dst = -1, .src_name = from, .logs = c->dir, .first = c->only ? NULL : &x->first,
+			       .include = c->only ? c->only : &x->include, .keep_ns = c->keep_ns, .exclude = &x->exclude, .threads = (unsigned int)x->threads, .patience_s = x->patience,
 			       .proof = c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE,
 			       .btrfs = c->ladder.type && str_eq(c->ladder.type, "btrfs"), .mark_s = x->mark,
 			       .resume = c->trust ? c->trust : c->anew ? NULL : step_last_mark(c->io),
@@ -211,7 +207,7 @@ static void free_set(struct manifest_set **s)
 	manifest_set_free(*s);
 }
 
-static int copy_once(struct extract_run *c, const char *from, struct copy_result *res, struct err *e)
+int extract_copy(struct extract_run *c, const char *from, struct copy_result *res, struct err *e)
 {
 	AUTO_CLOSE int src = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(free_set) struct manifest_set *known = NULL;
@@ -270,89 +266,37 @@ static int dump(struct extract_run *c, struct err *e)
 	return step_mark(c->io, "dumped", e);
 }
 
-/* A mark as copy.h makes them: what is in the folder and in the manifest stays, what was lost is looked at again. */
-static int trust_all(struct extract_run *c, struct err *e)
-{
-	AUTO_FREE char *manifest = fs_join(c->dir, "manifest");
-	struct timespec now;
-	struct stat st;
-	uint64_t len[2];
-	int r = loss_drop(c->dir, "lost", len, e);
-
-	if (r < 0)
-		return r;
-	if (stat(manifest, &st) < 0)
-		return err_errno(e, "look at '%s'", manifest);
-	usleep(60000);                  /* what was just written is older than this mark then */
-	clock_gettime(CLOCK_REALTIME, &now);
-	free(c->trust);
-	c->trust = xasprintf("trust %lld manifest %llu losses %llu text %llu", (long long)now.tv_sec * 1000000000 + now.tv_nsec - 10000000,
-			     (unsigned long long)st.st_size, (unsigned long long)len[0], (unsigned long long)len[1]);
-	return 0;
-}
-
-/* One pass over the same folder from a deeper rung: only what is missing is read, and none of it is called good. */
-static int one_deeper(struct extract_run *c, char **rung, struct copy_result *res, struct err *e)
-{
-	struct copy_result more = { 0 };
-	int r = climb(c, *rung, NULL);
-
-	if (r < 0)
-		return -ENODATA;
-	r = trust_all(c, e);
-	if (r == 0)
-		r = copy_once(c, c->ladder.at, &more, e);
-	if (more.files)
-		step_note(c->io, "%llu files that were lost came through rung '%s', unproven", (unsigned long long)more.files, c->ladder.rung);
-	free(*rung);
-	*rung = xstrdup(c->ladder.rung);
-	ladder_end(&c->ladder);
-	res->files += more.files;
-	res->bytes += more.bytes;
-	res->unproven += more.unproven;
-	res->partial += more.partial;
-	if (r == 0)
-		res->lost = more.lost;
-	return r;
-}
-
-/*
- * btrfs: what a rung that checks everything gives up may be readable where checksums are ignored. Not behind an overlay: there the log was
- * replayed, and a deeper rung would bring older versions.
- */
-static int deeper(struct extract_run *c, struct copy_result *res, struct err *e)
-{
-	struct ladder first = c->ladder;
-	AUTO_FREE char *rung = xstrdup(first.rung);
-	int r = 0;
-
-	if (!res->lost || first.cow || !first.type || !str_eq(first.type, "btrfs") || extract_is_stream(c->x) || step_cancelled(c->io))
-		return 0;
-	(void)mnt_umount(first.at, 0, NULL);
-	while (r == 0 && res->lost)
-		r = one_deeper(c, &rung, res, e);
-	c->ladder = first;
-	return r == -ENODATA ? 0 : r;
-}
-
 static int from_mount(struct extract_run *c, struct err *e)
 {
 	struct copy_result res = { 0 };
-	int r = copy_once(c, c->ladder.at, &res, e);
+	int r = extract_copy(c, c->ladder.at, &res, e);
 
 	if (c->stop_at_loss && c->lossy && !step_cancelled(c->io))
 		return r == -ECANCELED ? 0 : r;         /* it begins anew, from the image */
 	if (r == 0)
-		r = deeper(c, &res, e);
+		r = extract_deeper(c, &res, e);
 	finish(c, &res);
 	return r;
 }
 
+/* What the rung leaves out is said before anybody waits for the copy, and is no less true when that is interrupted. */
+static void say_doubts(struct extract_run *c)
+{
+	CLEANUP(strv_free) struct strv doubts = STRV_INIT;
+
+	ladder_doubts(&c->ladder, &doubts);
+	for (size_t i = 0; i < doubts.n; i++) {
+		fprintf(c->report, "rung '%s': %s\n", c->ladder.rung, doubts.v[i]);
+		step_degraded(c->io, "%s", doubts.v[i]);
+	}
+}
+
 static int from_ladder(struct extract_run *c, struct err *e)
 {
-	int r = climb(c, NULL, e);
+	int r = extract_climb(c, NULL, e);
 
 	if (r == 0) {
+		say_doubts(c);
 		r = from_mount(c, e);
 		ladder_end(&c->ladder);
 		return r;
@@ -366,7 +310,7 @@ static int from_ladder(struct extract_run *c, struct err *e)
 static int from_folder(struct extract_run *c, struct err *e)
 {
 	struct copy_result res = { 0 };
-	int r = copy_once(c, c->from, &res, e);
+	int r = extract_copy(c, c->from, &res, e);
 
 	finish(c, &res);
 	return r;
@@ -382,6 +326,8 @@ static int make_image(struct extract_run *c, struct err *e)
 	int r;
 
 	c->anew = !fs_exists(phase);
+	if (c->anew)
+		extract_forget_deeper(c);
 	step_note(c->io, "reading '%s' fails: it is copied into '%s' first", device, image);
 	r = ddrescue_run(&(struct ddrescue){ .from = device, .to = image, .map = map, .retries = 1 }, e);
 	if (r == 0)

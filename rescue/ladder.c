@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "ladder.h"
+#include "ladder_int.h"
 
 #include <fcntl.h>
-#include <linux/btrfs.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include "blk.h"
-#include "child.h"
 #include "fs.h"
-#include "hash.h"
 #include "mnt.h"
 
 enum prepare {
 	ON_DEVICE,              /* the device itself, read-only */
 	CLEAN_ONLY,             /* the same, but not when its journal would have to be left out */
 	ON_OVERLAY,             /* a writable copy: the kernel replays the journal there */
-	BTRFS_SUPER,            /* overlay: the second superblock over the first */
+	BTRFS_SUPER,            /* overlay: the newest of the other superblocks over the first */
+	BTRFS_CHUNKS,           /* overlay: an older chunk root */
+	BTRFS_OLDER_1,          /* overlay: older roots, how many before the newest */
+	BTRFS_OLDER_2,
+	BTRFS_OLDER_3,
+	EXT_SUPER,              /* overlay: another superblock, and the journal replayed */
 	REPAIR,                 /* overlay: fsck there */
 };
 
@@ -26,41 +27,56 @@ struct rung {
 	enum prepare prepare;
 	const char *options;
 	enum copy_proof proof;
+	bool older;             /* may show an older state than the newest that there is */
 };
 
 #define SUM COPY_PROOF_CSUM
 #define IGN COPY_PROOF_IGNORED
 #define NON COPY_PROOF_NONE
 #define TOP "subvolid=5"
+#define NOLOG ",rescue=nologreplay"
+#define BAD ",rescue=ibadroots"
 
-/* Each rescue mode is an option of its own: kernels since 6.8 refuse "rescue=a:b", all others take both (T73). */
+#define OLD ",rescue=usebackuproot"
+
+/*
+ * What can show the newest state comes before what can show an older one, checked or not: an older one must never win silently.
+ * Each rescue mode is an option of its own: kernels since 6.8 refuse "rescue=a:b", all others take both (T73).
+ */
 static const struct rung rungs[] = {
-	{ "btrfs", "read-only", CLEAN_ONLY, TOP, SUM },
-	{ "btrfs", "degraded", CLEAN_ONLY, TOP ",degraded", SUM },
-	{ "btrfs", "log replayed on an overlay", ON_OVERLAY, TOP ",degraded", SUM },
-	{ "btrfs", "nologreplay", ON_DEVICE, TOP ",degraded,rescue=nologreplay", SUM },
-	{ "btrfs", "older roots", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=usebackuproot", SUM },
-	{ "btrfs", "second superblock on an overlay", BTRFS_SUPER, TOP ",degraded", SUM },
-	{ "btrfs", "second superblock on an overlay, older roots", BTRFS_SUPER, TOP ",degraded,rescue=nologreplay,rescue=usebackuproot", SUM },
-	{ "btrfs", "ibadroots", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots", IGN },
-	{ "btrfs", "ibadroots, older roots", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots,rescue=usebackuproot", IGN },
-	{ "btrfs", "idatacsums", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots,rescue=idatacsums", IGN },
-	{ "btrfs", "imetacsums", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots,rescue=idatacsums,rescue=imetacsums", IGN },
-	{ "btrfs", "isuperflags", ON_DEVICE, TOP ",degraded,rescue=nologreplay,rescue=ibadroots,rescue=idatacsums,rescue=isuperflags", IGN },
-	{ "btrfs", "all", ON_DEVICE, TOP ",degraded,rescue=all", IGN },
-	{ "btrfs", "second superblock on an overlay, all", BTRFS_SUPER, TOP ",degraded,rescue=all", IGN },
-	{ "ext4", "read-only", CLEAN_ONLY, NULL, NON },
-	{ "ext4", "journal replayed on an overlay", ON_OVERLAY, NULL, NON },
-	{ "ext4", "noload", ON_DEVICE, "noload", NON },
-	{ "ext4", "superblock of group 1 (4 KiB blocks)", ON_DEVICE, "noload,sb=131072", NON },
-	{ "ext4", "superblock of group 1 (1 KiB blocks)", ON_DEVICE, "noload,sb=8193", NON },
-	{ "ext4", "repaired on an overlay", REPAIR, NULL, NON },
-	{ "xfs", "read-only", CLEAN_ONLY, "nouuid", NON },
-	{ "xfs", "log replayed on an overlay", ON_OVERLAY, "nouuid", NON },
-	{ "xfs", "norecovery", ON_DEVICE, "nouuid,norecovery", NON },
-	{ "xfs", "repaired on an overlay", REPAIR, "nouuid", NON },
-	{ NULL, "read-only", CLEAN_ONLY, NULL, NON },
-	{ NULL, "without its journal", ON_DEVICE, NULL, NON },
+	{ "btrfs", "read-only", CLEAN_ONLY, TOP, SUM, false },
+	{ "btrfs", "degraded", CLEAN_ONLY, TOP ",degraded", SUM, false },
+	{ "btrfs", "log replayed on an overlay", ON_OVERLAY, TOP ",degraded", SUM, false },
+	{ "btrfs", "nologreplay", ON_DEVICE, TOP ",degraded" NOLOG, SUM, false },
+	{ "btrfs", "another superblock on an overlay", BTRFS_SUPER, TOP ",degraded", SUM, false },
+	{ "btrfs", "ibadroots", ON_DEVICE, TOP ",degraded" NOLOG BAD, IGN, false },
+	{ "btrfs", "idatacsums", ON_DEVICE, TOP ",degraded" NOLOG BAD ",rescue=idatacsums", IGN, false },
+	{ "btrfs", "imetacsums", ON_DEVICE, TOP ",degraded" NOLOG BAD ",rescue=idatacsums,rescue=imetacsums", IGN, false },
+	{ "btrfs", "isuperflags", ON_DEVICE, TOP ",degraded" NOLOG BAD ",rescue=idatacsums,rescue=isuperflags", IGN, false },
+	{ "btrfs", "all", ON_DEVICE, TOP ",degraded,rescue=all", IGN, false },
+	{ "btrfs", "another superblock on an overlay, all", BTRFS_SUPER, TOP ",degraded,rescue=all", IGN, false },
+	{ "btrfs", "older chunk root on an overlay", BTRFS_CHUNKS, TOP ",degraded" NOLOG, SUM, false },
+	{ "btrfs", "root before the newest, on an overlay", BTRFS_OLDER_1, TOP ",degraded" NOLOG, SUM, true },
+	{ "btrfs", "second root before the newest, on an overlay", BTRFS_OLDER_2, TOP ",degraded" NOLOG, SUM, true },
+	{ "btrfs", "third root before the newest, on an overlay", BTRFS_OLDER_3, TOP ",degraded" NOLOG, SUM, true },
+	{ "btrfs", "older roots", ON_DEVICE, TOP ",degraded" NOLOG OLD, SUM, true },
+	{ "btrfs", "root before the newest, on an overlay, all", BTRFS_OLDER_1, TOP ",degraded,rescue=all", IGN, true },
+	{ "btrfs", "second root before the newest, on an overlay, all", BTRFS_OLDER_2, TOP ",degraded,rescue=all", IGN, true },
+	{ "btrfs", "third root before the newest, on an overlay, all", BTRFS_OLDER_3, TOP ",degraded,rescue=all", IGN, true },
+	{ "btrfs", "older roots, all", ON_DEVICE, TOP ",degraded,rescue=all" OLD, IGN, true },
+	{ "ext4", "read-only", CLEAN_ONLY, NULL, NON, false },
+	{ "ext4", "journal replayed on an overlay", ON_OVERLAY, NULL, NON, false },
+	{ "ext4", "another superblock on an overlay, journal replayed", EXT_SUPER, NULL, NON, false },
+	{ "ext4", "noload", ON_DEVICE, "noload", NON, false },
+	{ "ext4", "superblock of group 1 (4 KiB blocks)", ON_DEVICE, "noload,sb=131072", NON, false },
+	{ "ext4", "superblock of group 1 (1 KiB blocks)", ON_DEVICE, "noload,sb=8193", NON, false },
+	{ "ext4", "repaired on an overlay", REPAIR, NULL, NON, false },
+	{ "xfs", "read-only", CLEAN_ONLY, "nouuid", NON, false },
+	{ "xfs", "log replayed on an overlay", ON_OVERLAY, "nouuid", NON, false },
+	{ "xfs", "norecovery", ON_DEVICE, "nouuid,norecovery", NON, false },
+	{ "xfs", "repaired on an overlay", REPAIR, "nouuid", NON, false },
+	{ NULL, "read-only", CLEAN_ONLY, NULL, NON, false },
+	{ NULL, "without its journal", ON_DEVICE, NULL, NON, false },
 };
 
 /* ---- what is it? ---- */
@@ -98,60 +114,32 @@ char *ladder_type(const char *device)
 
 /* ---- preparing an overlay ---- */
 
-/* The kernel knows a btrfs by its UUID: the device below must be forgotten before its copy is shown (T62). */
-static void forget_btrfs(const char *device)
+/* The kernel would go on taking it for the newest device of its UUID, and refuse the one below (T62). */
+static void overlay_end(struct cow *c)
 {
-	AUTO_CLOSE int fd = open("/dev/btrfs-control", O_RDWR | O_CLOEXEC);
-	struct btrfs_ioctl_vol_args args = { 0 };
-
-	snprintf(args.name, sizeof(args.name), "%s", device);
-	if (fd >= 0)
-		(void)ioctl(fd, BTRFS_IOC_FORGET_DEV, &args);
+	if (c)
+		ladder_btrfs_forget(c->device);
+	cow_close(c);
 }
 
-#define SUPER_SIZE 4096
-#define SUPER_FIRST (64 * KIB)
-
-/* On the overlay only: the copy gets the address and the checksum of the first one. */
-static int second_super(const char *overlay, struct err *e)
+static int prepare(enum prepare how, const char *overlay, const char *type, struct err *e)
 {
-	AUTO_CLOSE int fd = open(overlay, O_RDWR | O_CLOEXEC);
-	uint8_t sb[SUPER_SIZE];
-	uint64_t at = SUPER_FIRST;
-	uint32_t crc;
-
-	if (fd < 0 || pread(fd, sb, sizeof(sb), 64 * (off_t)MIB) != SUPER_SIZE)
-		return err_errno(e, "read the second superblock");
-	if (memcmp(sb + 0x40, "_BHRfS_M", 8) != 0)
-		return err_set(e, -ENODATA, "there is no second superblock");
-	if (sb[0xc4] || sb[0xc5])
-		return err_set(e, -EOPNOTSUPP, "its checksum is not CRC-32C");
-	memcpy(sb + 0x30, &at, 8);
-	crc = hash_crc32c(0, sb + 32, SUPER_SIZE - 32);
-	memset(sb, 0, 32);
-	memcpy(sb, &crc, 4);
-	if (pwrite(fd, sb, sizeof(sb), (off_t)SUPER_FIRST) != SUPER_SIZE || fsync(fd) < 0)
-		return err_errno(e, "write the first superblock of the overlay");
-	return 0;
-}
-
-static int repair(const char *overlay, const char *type, struct err *e)
-{
-	static const char *const supers[] = { NULL, "32768", "8193", "98304" };
-	struct child c = { .timeout_s = 86400 };
-	int r = -EOPNOTSUPP;
-
-	if (str_eq(type, "xfs"))
-		return child_runl(e, "xfs_repair", "-L", overlay, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(supers); i++) {
-		const char *plain[] = { "e2fsck", "-fy", overlay, NULL }, *other[] = { "e2fsck", "-fy", "-b", supers[i], overlay, NULL };
-
-		c.argv = supers[i] ? other : plain;
-		r = child_run(&c, e);
-		if (r == 0 || (c.exit_code >= 0 && c.exit_code < 4))
-			return 0;
+	switch (how) {
+	case BTRFS_SUPER:
+		return ladder_btrfs_other(overlay, e);
+	case BTRFS_CHUNKS:
+		return ladder_btrfs_older_chunks(overlay, e);
+	case BTRFS_OLDER_1:
+	case BTRFS_OLDER_2:
+	case BTRFS_OLDER_3:
+		return ladder_btrfs_older(overlay, how - BTRFS_OLDER_1 + 1, e);
+	case EXT_SUPER:
+		return ladder_ext_journal(overlay, e);
+	case REPAIR:
+		return ladder_repair(overlay, type, e);
+	default:
+		return 0;
 	}
-	return r;
 }
 
 static int overlay(const struct ladder_opts *o, const struct rung *g, const char *type, struct cow **ret, struct err *e)
@@ -161,11 +149,8 @@ static int overlay(const struct ladder_opts *o, const struct rung *g, const char
 	if (r < 0)
 		return r;
 	if (str_eq(type, "btrfs"))
-		forget_btrfs(o->device);
-	if (g->prepare == BTRFS_SUPER)
-		r = second_super((*ret)->device, e);
-	else if (g->prepare == REPAIR)
-		r = repair((*ret)->device, type, e);
+		ladder_btrfs_forget(o->device);
+	r = prepare(g->prepare, (*ret)->device, type, e);
 	if (r < 0) {
 		cow_close(*ret);
 		*ret = NULL;
@@ -206,7 +191,7 @@ static int mount_overlay(const struct ladder_opts *o, const char *device, const 
 	if (fs_mkdir_p(o->at, 0700, e) < 0)
 		return e->code;
 	if (o->original && str_eq(type ? type : "", "btrfs"))
-		forget_btrfs(o->original);
+		ladder_btrfs_forget(o->original);
 	if (mount(device, o->at, type ? type : "auto", MS_RDONLY, rest ? rest + 1 : NULL) < 0)
 		return err_errno(e, "mount '%s' (%s)", device, options);
 	return 0;
@@ -228,6 +213,31 @@ static int mount_device(const struct ladder_opts *o, const struct rung *g, const
 	return r;
 }
 
+static bool leaves_log(const struct ladder_opts *o, const struct rung *g, const struct ladder_super *s)
+{
+	if (g->prepare != ON_DEVICE && !(g->options && strstr(g->options, "rescue=")))
+		return false;
+	if (str_eq(g->type ? g->type : "", "btrfs"))
+		return s->log_root != 0;
+	return !str_eq(g->type ? g->type : "", "ext4") || !str_eq(g->name, "noload") || ladder_ext_dirty(o->device);
+}
+
+/* Is what the rung shows the newest state that there is? */
+static void judge(const struct ladder_opts *o, const struct rung *g, struct ladder *l)
+{
+	struct ladder_super s = { 0 };
+
+	if (l->type && str_eq(l->type, "btrfs")) {
+		ladder_btrfs_newest(o->device, o->more, &s);
+		l->newest = s.generation;
+		l->generation = ladder_btrfs_mounted(o->at);
+		l->older = l->generation ? l->generation < l->newest : g->older;
+	}
+	l->log_left = leaves_log(o, g, &s);
+	if (l->proof == SUM && (l->older || l->log_left))
+		l->proof = COPY_PROOF_OLDER;
+}
+
 static int try_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder *ret, struct err *e)
 {
 	AUTO_FREE char *options = options_of(o, g);
@@ -247,11 +257,12 @@ static int try_rung(const struct ladder_opts *o, const struct rung *g, const cha
 			(void)mnt_umount(o->at, MNT_F_LAZY, NULL);
 	}
 	if (r < 0) {
-		cow_close(cow);
+		overlay_end(cow);
 		return r;
 	}
-	*ret = (struct ladder){ xstrdup(g->name), type ? xstrdup(type) : NULL, xstrdup(o->at), g->proof, g->prepare == REPAIR,
-				 cow };
+	*ret = (struct ladder){ .rung = xstrdup(g->name), .type = type ? xstrdup(type) : NULL, .at = xstrdup(o->at), .proof = g->proof,
+				.repaired = g->prepare == REPAIR, .cow = cow };
+	judge(o, g, ret);
 	return 0;
 }
 
@@ -268,6 +279,14 @@ static void tell(const struct ladder_opts *o, const char *rung, const char *resu
 		o->tried(o->arg, rung, result);
 }
 
+/* Another superblock shows nothing more when it was the first one that held. */
+static bool shows_more(const struct ladder_opts *o, const struct rung *g)
+{
+	if (g->prepare == BTRFS_SUPER && !strstr(o->after, "another superblock"))
+		return false;
+	return g->proof == IGN || g->older || g->prepare == REPAIR;
+}
+
 int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 {
 	AUTO_FREE char *found = o->type ? xstrdup(o->type) : ladder_type(o->device);
@@ -281,7 +300,7 @@ int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(rungs); i++) {
 		if (!fits(&rungs[i], type) || (o->rung && !str_eq(o->rung, rungs[i].name)))
 			continue;
-		if (!reached || (o->after && rungs[i].proof != IGN)) {
+		if (!reached || (o->after && !shows_more(o, &rungs[i]))) {
 			reached |= o->after && str_eq(o->after, rungs[i].name);
 			continue;
 		}
@@ -295,13 +314,34 @@ int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 		       *last.msg ? last.msg : "nothing");
 }
 
-void ladder_end(struct ladder *l)
+void ladder_doubts(const struct ladder *l, struct strv *ret)
+{
+	if (l->older && l->generation)
+		strv_addf(ret, "the newest state cannot be shown: this is the one of generation %llu, the newest is %llu; what was written between "
+			  "them is missing or older", (unsigned long long)l->generation, (unsigned long long)l->newest);
+	else if (l->older)
+		strv_addf(ret, "this may be an older state of the filesystem: what was written last is missing or older");
+	if (l->log_left)
+		strv_addf(ret, "its log could not be replayed: what was written in the last seconds before the crash is missing or older");
+	if (l->repaired)
+		strv_addf(ret, "read from a copy that %s was run on: files may be missing, look into lost+found",
+			  str_eq(l->type, "xfs") ? "xfs_repair" : "e2fsck");
+}
+
+void ladder_leave(struct ladder *l)
 {
 	if (l->at)
 		(void)mnt_umount(l->at, MNT_F_LAZY, NULL);
-	cow_close(l->cow);
+	overlay_end(l->cow);
+	l->cow = NULL;
+	free(l->at);
+	l->at = NULL;
+}
+
+void ladder_end(struct ladder *l)
+{
+	ladder_leave(l);
 	free(l->rung);
 	free(l->type);
-	free(l->at);
 	*l = (struct ladder){ 0 };
 }

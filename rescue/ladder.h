@@ -23,7 +23,7 @@ struct ladder_opts {
 	const char *at;                 /* mount point, made when missing */
 	const char *scratch;            /* folder for overlays */
 	const char *rung;               /* only this rung, or NULL */
-	const char *after;              /* only rungs behind this one, and only those that ignore checksums; or NULL */
+	const char *after;              /* only rungs behind this one that can show what it does not; or NULL */
 	void (*tried)(void *arg, const char *rung, const char *result);
 	void *arg;
 };
@@ -34,11 +34,17 @@ struct ladder {
 	char *at;               /* where it is mounted */
 	enum copy_proof proof;
 	bool repaired;          /* what a repair threw away cannot be seen any more */
+	bool older;             /* not the newest state: `generation`, while a superblock says `newest` (btrfs) */
+	bool log_left;          /* what only its log knows is not shown */
+	uint64_t generation, newest;    /* btrfs, 0: unknown */
 	struct cow *cow;
 };
 
 int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e);
+void ladder_leave(struct ladder *l);    /* unmounts it; the words stay */
 void ladder_end(struct ladder *l);
+/* What a person must know about what the rung shows, as sentences. */
+void ladder_doubts(const struct ladder *l, struct strv *ret);
 
 /* What is on the device, when libblkid does not know either: other superblocks are looked at. NULL: nothing known. The caller frees. */
 char *ladder_type(const char *device);

@@ -109,3 +109,41 @@ int loss_drop(const char *dir, const char *what, uint64_t ret[2], struct err *e)
 
 	return r < 0 ? r : drop_lines(dir, "losses.txt", text, true, &ret[1], e);
 }
+
+/* The inverse of str_add_json, up to the closing quote: what is behind that, or NULL. */
+static const char *json_string(const char *p, struct str *ret)
+{
+	unsigned int byte;
+
+	for (; *p && *p != '"'; p++) {
+		if (*p != '\\') {
+			str_addc(ret, *p);
+		} else if (p[1] == 'u' && sscanf(p + 2, "%4x", &byte) == 1 && byte && byte < 256) {
+			str_addc(ret, (char)byte);
+			p += 5;
+		} else if (p[1]) {
+			str_addc(ret, p[1] == 'n' ? '\n' : p[1]);
+			p++;
+		}
+	}
+	return *p ? p + 1 : NULL;
+}
+
+int loss_list(const char *dir, const char *what, struct strv *ret_paths, struct strv *ret_why, struct err *e)
+{
+	AUTO_FREE char *path = fs_join(dir, "losses.jsonl"), *mark = xasprintf(",\"what\":\"%s\",", what), *text = NULL;
+	int r = fs_read(path, 1024 * MIB, &text, NULL, e);
+	char *save = NULL;
+
+	for (char *line = r < 0 ? NULL : strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		CLEANUP(str_free) struct str name = STR_INIT, why = STR_INIT;
+		const char *p = str_starts(line, "{\"path\":\"") ? json_string(line + 9, &name) : NULL, *w;
+
+		w = p && str_starts(p, mark) ? strstr(p, "],\"why\":\"") : NULL;
+		if (!w || !json_string(w + 9, &why))
+			continue;
+		strv_add(ret_paths, str_cstr(&name));
+		strv_add(ret_why, str_cstr(&why));
+	}
+	return r;
+}

@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "err.h"
+#include "str.h"
 
 struct loss_range {
 	uint64_t off, len;
@@ -35,6 +36,9 @@ int loss_sync(struct loss *l, uint64_t ret[2], struct err *e);
 void loss_close(struct loss *l);
 /* Takes all entries of this kind out of the closed lists, because they will be looked at again; *ret: lengths, for loss_open. */
 int loss_drop(const char *dir, const char *what, uint64_t ret[2], struct err *e);
+
+/* Paths of this kind in the closed lists, and why. */
+int loss_list(const char *dir, const char *what, struct strv *ret_paths, struct strv *ret_why, struct err *e);
 
 /* Opens a log for appending, cut to `keep` bytes. A descriptor or -errno. */
 int loss_open_log(const char *dir, const char *name, uint64_t keep, struct err *e);

@@ -88,14 +88,17 @@ static void on_tried(void *arg, const char *rung, const char *result)
 static int climb(const struct bacula_salvage *s, struct step_io *io, struct ladder *l, struct err *e)
 {
 	struct ladder_opts o = { .device = s->from.real, .at = s->at, .scratch = step_dir(io, e), .tried = on_tried, .arg = io };
+	CLEANUP(strv_free) struct strv doubts = STRV_INIT;
 	int r = o.scratch ? ladder_climb(&o, l, e) : e->code;
 
 	if (r == -ENODATA)
 		return err_wrap(e, r, "no way of mounting it works: the step extract goes further");
 	if (r == 0 && l->proof == COPY_PROOF_IGNORED)
 		step_degraded(io, "read through '%s', checksums ignored: nothing proves that the files are good", l->rung);
-	if (r == 0 && l->repaired)
-		step_degraded(io, "read from a copy that was repaired: files may be missing, look into lost+found");
+	if (r == 0)
+		ladder_doubts(l, &doubts);
+	for (size_t i = 0; i < doubts.n; i++)
+		step_degraded(io, "%s", doubts.v[i]);
 	return r;
 }
 

@@ -26,3 +26,15 @@ f = open(sys.argv[1], 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
 print(m.find(want))
 PY
 }
+# flip_leaf IMAGE ADDRESS: a wrong bit in every copy of this btrfs leaf, where nothing is used
+flip_leaf() {
+	python3 - "$1" "$2" <<'PY'
+import mmap, struct, sys
+f = open(sys.argv[1], 'r+b'); m = mmap.mmap(f.fileno(), 0); fsid = m[65536 + 32:65536 + 48]; n = 0
+for at in range(1 << 20, len(m) - 4096, 4096):
+    if m[at + 32:at + 48] == fsid and struct.unpack_from('<Q', m, at + 48)[0] == int(sys.argv[2]):
+        free = at + 101 + 25 * struct.unpack_from('<I', m, at + 96)[0]
+        m[free + 8] ^= 1; n += 1       # behind the last key
+sys.exit(n == 0)
+PY
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ladder_int.h - what the files ladder*.c share; nobody else includes it. */
+#ifndef RESCUE_LADDER_INT_H
+#define RESCUE_LADDER_INT_H
+
+#include "ladder.h"
+
+/* ---- ladder_btrfs.c ---- */
+
+struct ladder_super {
+	uint64_t generation;    /* of the newest superblock whose checksum is right; 0: there is none */
+	uint64_t log_root;      /* not 0: a log waits to be replayed */
+};
+
+void ladder_btrfs_newest(const char *device, const struct strv *more, struct ladder_super *ret);
+/* The generation of the trees that are mounted at `at`, 0 when the kernel does not say. */
+uint64_t ladder_btrfs_mounted(const char *at);
+/*
+ * On an overlay only: writes the newest of the other superblocks over the first. -ESTALE when it is older than a first one that is whole.
+ */
+int ladder_btrfs_other(const char *overlay, struct err *e);
+/*
+ * On an overlay only: the roots that the superblock's n-th newest backup names become the newest. The kernel's usebackuproot passes over some
+ * backups, and where a root behind the first one is broken it gives up (6.18).
+ */
+int ladder_btrfs_older(const char *overlay, unsigned int n, struct err *e);
+/* The same for the chunk root alone: the trees stay the newest. */
+int ladder_btrfs_older_chunks(const char *overlay, struct err *e);
+/* The kernel knows a btrfs by its UUID: the device below must be forgotten before its copy is shown (T62). */
+void ladder_btrfs_forget(const char *device);
+
+/* ---- ladder_repair.c: on overlays only ---- */
+
+/* e2fsck, xfs_repair: a filesystem that can be mounted again, whatever it costs. */
+int ladder_repair(const char *overlay, const char *type, struct err *e);
+/* ext4: another superblock in the first one's place, and the journal replayed; nothing is repaired. */
+int ladder_ext_journal(const char *overlay, struct err *e);
+/* ext4: does the first superblock say that the journal waits to be replayed? */
+bool ladder_ext_dirty(const char *device);
+
+#endif
