@@ -62,6 +62,8 @@ int bac_cur_nameless(struct bac_eng *g, uint32_t fi, struct err *e)
 {
 	struct bac_file *f = bac_file_new(g, fi, NULL, 0);
 
+	if (g->bases)                   /* whether it was wanted is not known; those that were are named when they were not found */
+		f->kind = BAC_K_IGNORE;
 	f->fate = BAC_F_LOST;
 	str_add(&f->why, "its attributes, and so its name, were in a block that could not be read");
 	return bac_cur_begin(g, f, e);
@@ -72,7 +74,7 @@ int bac_cur_missing(struct bac_eng *g, uint32_t next, struct err *e)
 {
 	uint32_t from = g->last_fi + 1;
 
-	if (g->second || next <= from)
+	if (g->second || g->bases || next <= from)
 		return 0;
 	if (g->last_fi < g->skip_to)
 		from = g->skip_to + 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bac_engine.h - inside of the restore engine: shared by bac_restore.c, bac_feed.c, bac_pool.c, bac_write.c, bac_meta.c, bac_finish.c, bac_spill.c.
+ * bac_engine.h - inside of the restore engine: shared by bac_restore.c, bac_feed.c, bac_pool.c, bac_write.c, bac_meta.c, bac_finish.c, bac_base.c, bac_spill.c.
  *
  * The calling thread reads blocks and turns records into files and chunks (bac_feed.c). Workers decompress chunks in any order and
  * write the chunks of one file in their order (bac_pool.c). Finished files are taken from the front of a list by the calling thread, in
@@ -22,21 +22,25 @@
 
 struct bac_spill {
 	int fd;
-	uint64_t len;                   /* with what is still in buf */
+	uint64_t from, len;             /* entries before `from` are done with; len: with what is still in buf */
 	struct str buf;
 };
 
-int bac_spill_open(struct bac_spill *s, const char *state, const char *name, const char *beside, uint64_t len, struct err *e);
+enum bac_list { BAC_L_DIRS, BAC_L_LINKS, BAC_L_DELS, BAC_L_ACLS, BAC_L_REPORT, BAC_L_BASE, BAC_LISTS };
+
+/* `from` and `len` as a mark says, or 0. */
+int bac_spill_open(struct bac_spill *s, const char *state, const char *name, const char *beside, uint64_t from, uint64_t len, struct err *e);
 int bac_spill_put(struct bac_spill *s, const void *data, size_t n, struct err *e);      /* one entry */
 int bac_spill_flush(struct bac_spill *s, struct err *e);
-int bac_spill_clear(struct bac_spill *s, struct err *e);
+/* Nothing is thrown away before the next mark: after a power cut the one before it is read again. */
+void bac_spill_clear(struct bac_spill *s);
 /* Every entry in order; the data may be changed. Stops at the first non-zero result. */
 int bac_spill_each(struct bac_spill *s, int (*fn)(void *arg, char *data, size_t n, struct err *e), void *arg, struct err *e);
 void bac_spill_close(struct bac_spill *s);
 
 /* ---- files on their way ---- */
 
-enum bac_kind { BAC_K_FILE, BAC_K_DIR, BAC_K_SYMLINK, BAC_K_SPECIAL, BAC_K_HARDLINK, BAC_K_DELETE, BAC_K_IGNORE, BAC_K_SKIP, BAC_K_NAMELESS };
+enum bac_kind { BAC_K_FILE, BAC_K_DIR, BAC_K_SYMLINK, BAC_K_SPECIAL, BAC_K_HARDLINK, BAC_K_DELETE, BAC_K_BASE, BAC_K_IGNORE, BAC_K_SKIP, BAC_K_NAMELESS };
 enum bac_fate { BAC_F_OK, BAC_F_LOST, BAC_F_SKIPPED, BAC_F_KEPT };
 
 struct bac_piece {
@@ -104,7 +108,7 @@ struct bac_worker {
 
 /* Where a resumed run starts. */
 struct bac_pos {
-	size_t sess, seg;
+	size_t sess, base, seg;         /* base: 0 the plan's session itself, else which of its base jobs */
 	uint64_t off;
 	uint32_t fi;                    /* the last that is finished */
 };
@@ -115,7 +119,7 @@ struct bac_eng {
 	const struct bac_opts *o;
 	struct bac_counts n;
 	int root;                       /* the target, or -1 */
-	struct bac_spill dirs, links, dels, acls, report;
+	struct bac_spill list[BAC_LISTS];
 	uint64_t n_report;
 	struct bac_keys *keys;
 	/* pool */
@@ -166,8 +170,7 @@ struct bac_eng {
 	regex_t regex;                  /* of this session, when have_regex */
 	bool have_regex;
 	uint32_t job_id;                /* of this session, as its labels say */
-	uint64_t *base_names;           /* sorted hashes, or NULL */
-	size_t n_base_names;
+	struct bac_bases *bases;        /* a base job is being read: only what another job took from it is wanted */
 };
 
 struct bac_orphan {
@@ -181,7 +184,6 @@ int bac_feed_session(struct bac_eng *g, const struct bac_session *s, const struc
 /* bac_file.c */
 struct bac_file *bac_file_new(struct bac_eng *g, uint32_t fi, const void *rec, size_t n);
 void bac_file_free(struct bac_file *f);
-uint64_t bac_name_hash(const char *name);
 char *bac_map_path(const struct bac_eng *g, const char *name);          /* NULL: unsafe */
 bool bac_wanted_path(const struct bac_eng *g, const char *name);
 
@@ -229,6 +231,14 @@ bool bac_acl_needs_names(const char *text);
 /* Text as acl_to_text() writes it -> the value of system.posix_acl_*. -EINVAL malformed, -ESRCH a name that is not known (in *ret_name). */
 int bac_acl_parse(const char *text, struct bac_eng *g, struct str *ret, char *ret_name, size_t n);
 
+/* bac_base.c */
+int bac_base_note(struct bac_eng *g, const struct bac_file *f, struct err *e);          /* f is in a base job */
+/* After a session: what it said is in base jobs. from->base: which of those a resumed run goes on with. */
+int bac_base_fetch(struct bac_eng *g, const struct bac_pos *from, struct err *e);
+bool bac_base_takes(struct bac_eng *g, const struct bac_attr *a);       /* an entry of the base job that is read */
+bool bac_base_took(const struct bac_eng *g, uint32_t fi);
+int bac_base_found(struct bac_eng *g, const struct bac_file *f, struct err *e);
+
 /* bac_finish.c */
 int bac_finish_session(struct bac_eng *g, struct err *e);
 int bac_finish_all(struct bac_eng *g, struct err *e);
@@ -242,7 +252,7 @@ int bac_report_file(struct bac_eng *g, const struct bac_file *f, struct err *e);
 int bac_report_write(struct bac_eng *g, char **ret, struct err *e);
 
 /* bac_mark.c */
-int bac_mark_parse(struct bac_eng *g, const char *text, struct bac_pos *ret, uint64_t spill_len[5], struct err *e);
+int bac_mark_parse(struct bac_eng *g, const char *text, struct bac_pos *ret, uint64_t spill[2 * BAC_LISTS], struct err *e);
 int bac_mark_poll(struct bac_eng *g, bool now, struct err *e);          /* starts one when it is time, reports one that is on disk */
 void bac_mark_drop(struct bac_eng *g);
 

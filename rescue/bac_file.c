@@ -3,12 +3,6 @@
 #include "bac_engine.h"
 
 #include <sys/stat.h>
-#include <xxhash.h>
-
-uint64_t bac_name_hash(const char *name)
-{
-	return XXH3_64bits(name, strlen(name));
-}
 
 void bac_file_free(struct bac_file *f)
 {
@@ -95,6 +89,7 @@ static enum bac_kind kind_of(const struct bac_eng *g, const struct bac_attr *a)
 	case BAC_DELETED:
 		return BAC_K_DELETE;
 	case BAC_BASE:
+		return BAC_K_BASE;
 	case BAC_DIRBEGIN:
 	case BAC_NOCHG:
 	case BAC_DIRNOCHG:
@@ -111,22 +106,6 @@ static const struct bac_orphan *orphan_of(const struct bac_eng *g, uint32_t fi)
 		if (g->orphans[i].fi == fi)
 			return &g->orphans[i];
 	return NULL;
-}
-
-static bool in_base(const struct bac_eng *g, const char *name)
-{
-	uint64_t h = bac_name_hash(name);
-	size_t lo = 0, hi = g->n_base_names;
-
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (g->base_names[mid] < h)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < g->n_base_names && g->base_names[lo] == h;
 }
 
 static void lose(struct bac_file *f, const char *why)
@@ -149,7 +128,8 @@ static void choose(struct bac_eng *g, struct bac_file *f)
 	f->kind = kind_of(g, &f->a);
 	if (g->second)
 		f->path = o ? xstrdup(o->path) : NULL;
-	else if (!bac_wanted_path(g, f->a.name) || (g->have_regex && regexec(&g->regex, f->a.name, 0, NULL, 0) != 0) || (g->sess->base && !in_base(g, f->a.name)))
+	else if (!bac_wanted_path(g, f->a.name) || (g->have_regex && regexec(&g->regex, f->a.name, 0, NULL, 0) != 0) ||
+		 (g->bases && !bac_base_takes(g, &f->a)))
 		f->kind = BAC_K_IGNORE;
 	else
 		f->path = bac_map_path(g, f->a.name);

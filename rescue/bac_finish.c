@@ -43,7 +43,7 @@ static int deeper_first(const void *a, const void *b)
 static int deletions(struct bac_eng *g, struct err *e)
 {
 	struct deletions d = { g, STRV_INIT };
-	int r = bac_spill_each(&g->dels, del_one, &d, e);
+	int r = bac_spill_each(&g->list[BAC_L_DELS], del_one, &d, e);
 
 	if (d.dirs.n)
 		qsort(d.dirs.v, d.dirs.n, sizeof(*d.dirs.v), deeper_first);
@@ -55,7 +55,9 @@ static int deletions(struct bac_eng *g, struct err *e)
 			g->n.deleted++;
 	}
 	strv_free(&d.dirs);
-	return r < 0 ? r : bac_spill_clear(&g->dels, e);
+	if (r == 0)
+		bac_spill_clear(&g->list[BAC_L_DELS]);
+	return r;
 }
 
 /* ---- hard links ---- */
@@ -97,7 +99,8 @@ static bool was_lost(const struct bac_eng *g, uint64_t fi)
 /* The first name is not among what was asked for: its content is fetched under this name instead (T87). */
 static bool is_orphan(const struct bac_eng *g, const struct link *l)
 {
-	return !l->ino && l->link_fi && (!bac_wanted_path(g, l->first_name) || !bac_session_wants(g->sess, (uint32_t)l->link_fi));
+	return !l->ino && l->link_fi && (!bac_wanted_path(g, l->first_name) || !bac_session_wants(g->sess, (uint32_t)l->link_fi) ||
+					 (g->bases && !bac_base_took(g, (uint32_t)l->link_fi)));
 }
 
 static int find_orphans(void *arg, char *data, size_t n, struct err *e)
@@ -251,17 +254,19 @@ int bac_finish_session(struct bac_eng *g, struct err *e)
 
 	g->generation++;
 	if (r == 0)
-		r = bac_spill_each(&g->links, find_orphans, g, e);
+		r = bac_spill_each(&g->list[BAC_L_LINKS], find_orphans, g, e);
 	if (r == 0 && g->n_orphans)
 		r = fetch_orphans(g, e);
 	if (r == 0)
-		r = bac_spill_each(&g->links, link_one, &ls, e);
+		r = bac_spill_each(&g->list[BAC_L_LINKS], link_one, &ls, e);
 	tdestroy(ls.twins, twin_free);
 	forget_orphans(g);
 	free(g->lost_fis);
 	g->lost_fis = NULL;
 	g->n_lost_fis = 0;
-	return r < 0 ? r : bac_spill_clear(&g->links, e);
+	if (r == 0)
+		bac_spill_clear(&g->list[BAC_L_LINKS]);
+	return r;
 }
 
 /* ---- metadata that waited ---- */
@@ -378,9 +383,9 @@ static int acl_one(void *arg, char *data, size_t n, struct err *e)
 
 int bac_finish_all(struct bac_eng *g, struct err *e)
 {
-	int r = bac_spill_each(&g->acls, acl_one, g, e);
+	int r = bac_spill_each(&g->list[BAC_L_ACLS], acl_one, g, e);
 
 	if (r == 0 && g->o->skeleton)
 		r = bac_skeleton(g, e);
-	return r < 0 ? r : bac_spill_each(&g->dirs, dir_one, g, e);
+	return r < 0 ? r : bac_spill_each(&g->list[BAC_L_DIRS], dir_one, g, e);
 }

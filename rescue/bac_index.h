@@ -45,7 +45,6 @@ struct bac_session {
 	uint64_t count;                 /* BSR: Count; 0: unknown */
 	char *regex;                    /* BSR: FileRegex: only names that match, or NULL */
 	bool bareos;
-	bool base;                      /* only the files that base_names lists are wanted (a base job) */
 };
 
 struct bac_index {

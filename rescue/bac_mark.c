@@ -12,18 +12,11 @@
 struct bac_mark {
 	pthread_t thread;
 	char *text;
-	int fds[5], root;
+	int fds[BAC_LISTS], root;
 	pthread_mutex_t lock;
 	bool finished;
 	int code;
 };
-
-static struct bac_spill *spill(struct bac_eng *g, int i)
-{
-	struct bac_spill *const all[5] = { &g->dirs, &g->links, &g->dels, &g->acls, &g->report };
-
-	return all[i];
-}
 
 static uint64_t *counter(struct bac_eng *g, size_t i)
 {
@@ -37,9 +30,9 @@ static char *text_of(struct bac_eng *g)
 {
 	struct str s = STR_INIT;
 
-	str_addf(&s, "v1 %zu %zu %llu %u", g->pos.sess, g->pos.seg, (unsigned long long)g->pos.off, g->pos.fi);
-	for (int i = 0; i < 5; i++)
-		str_addf(&s, " %llu", (unsigned long long)spill(g, i)->len);
+	str_addf(&s, "v2 %zu %zu %zu %llu %u", g->pos.sess, g->pos.base, g->pos.seg, (unsigned long long)g->pos.off, g->pos.fi);
+	for (int i = 0; i < BAC_LISTS; i++)
+		str_addf(&s, " %llu %llu", (unsigned long long)g->list[i].from, (unsigned long long)g->list[i].len);
 	for (size_t i = 0; counter(g, i); i++)
 		str_addf(&s, " %llu", (unsigned long long)*counter(g, i));
 	return str_take(&s);
@@ -57,21 +50,21 @@ static bool number(const char **p, uint64_t *ret)
 	return true;
 }
 
-int bac_mark_parse(struct bac_eng *g, const char *text, struct bac_pos *ret, uint64_t spill_len[5], struct err *e)
+int bac_mark_parse(struct bac_eng *g, const char *text, struct bac_pos *ret, uint64_t spill[2 * BAC_LISTS], struct err *e)
 {
-	uint64_t v[4];
+	uint64_t v[5];
 	const char *p = text + 2;
-	bool ok = str_starts(text, "v1 ");
+	bool ok = str_starts(text, "v2 ");
 
-	for (int i = 0; i < 4 && ok; i++)
-		ok = number(&p, &v[i]);
 	for (int i = 0; i < 5 && ok; i++)
-		ok = number(&p, &spill_len[i]);
+		ok = number(&p, &v[i]);
+	for (int i = 0; i < 2 * BAC_LISTS && ok; i++)
+		ok = number(&p, &spill[i]);
 	for (size_t i = 0; counter(g, i) && ok; i++)
 		ok = number(&p, counter(g, i));
-	if (!ok || v[0] > g->plan->n || v[3] > UINT32_MAX)
+	if (!ok || v[0] > g->plan->n || v[4] > UINT32_MAX)
 		return err_set(e, -EBADMSG, "resume: the mark '%s' is not one of this restore", text);
-	*ret = (struct bac_pos){ v[0], v[1], v[2], (uint32_t)v[3] };
+	*ret = (struct bac_pos){ v[0], v[1], v[2], v[3], (uint32_t)v[4] };
 	return 0;
 }
 
@@ -80,7 +73,7 @@ static void *sync_all(void *arg)
 	struct bac_mark *m = arg;
 	int code = 0;
 
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < BAC_LISTS; i++)
 		if (fdatasync(m->fds[i]) < 0 && errno != EINVAL)
 			code = -errno;
 	if (m->root >= 0 && syncfs(m->root) < 0)
@@ -105,13 +98,13 @@ static int start(struct bac_eng *g, struct err *e)
 	struct bac_mark *m;
 	int r = 0;
 
-	for (int i = 0; i < 5 && r == 0; i++)
-		r = bac_spill_flush(spill(g, i), e);
+	for (int i = 0; i < BAC_LISTS && r == 0; i++)
+		r = bac_spill_flush(&g->list[i], e);
 	if (r < 0)
 		return r;
 	m = xcalloc(1, sizeof(*m));
-	for (int i = 0; i < 5; i++)
-		m->fds[i] = spill(g, i)->fd;
+	for (int i = 0; i < BAC_LISTS; i++)
+		m->fds[i] = g->list[i].fd;
 	m->root = g->root;
 	m->text = text_of(g);
 	pthread_mutex_init(&m->lock, NULL);

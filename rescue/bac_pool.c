@@ -261,7 +261,7 @@ static int keep_for_later(struct bac_eng *g, const struct bac_file *f, struct er
 	put_blob(&s, &f->acl_default);
 	put_blob(&s, &f->xattr);
 	put_z(&s, f->path);
-	return bac_spill_put(f->kind == BAC_K_DIR ? &g->dirs : &g->acls, s.s, s.len, e);
+	return bac_spill_put(f->kind == BAC_K_DIR ? &g->list[BAC_L_DIRS] : &g->list[BAC_L_ACLS], s.s, s.len, e);
 }
 
 /* Also for symlinks and special files with several names: the daemon stores each name as a file of its own, but with the inode's number. */
@@ -277,7 +277,7 @@ static int keep_link(struct bac_eng *g, const struct bac_file *f, struct err *e)
 	put_z(&s, f->path);
 	put_z(&s, first && f->kind == BAC_K_HARDLINK ? first : "");
 	put_z(&s, f->a.link);
-	return bac_spill_put(&g->links, s.s, s.len, e);
+	return bac_spill_put(&g->list[BAC_L_LINKS], s.s, s.len, e);
 }
 
 static int keep_deleted(struct bac_eng *g, const struct bac_file *f, struct err *e)
@@ -287,7 +287,7 @@ static int keep_deleted(struct bac_eng *g, const struct bac_file *f, struct err 
 
 	str_addc(&s, n && f->a.name[n - 1] == '/' ? 'd' : 'f');
 	put_z(&s, f->path);
-	return bac_spill_put(&g->dels, s.s, s.len, e);
+	return bac_spill_put(&g->list[BAC_L_DELS], s.s, s.len, e);
 }
 
 static void remember_lost(struct bac_eng *g, const struct bac_file *f)
@@ -324,6 +324,10 @@ static int account(struct bac_eng *g, const struct bac_file *f, struct err *e)
 
 	if (f->kind == BAC_K_IGNORE)
 		return 0;
+	if (f->kind == BAC_K_BASE && f->fate == BAC_F_OK)
+		return bac_base_note(g, f, e);
+	if (g->bases && !g->second)
+		r = bac_base_found(g, f, e);
 	g->n.entries += !g->second;
 	if (g->o->list && f->a.name)
 		g->o->list(g->o->arg, g->sess, &f->a);
@@ -333,7 +337,7 @@ static int account(struct bac_eng *g, const struct bac_file *f, struct err *e)
 		remember_lost(g, f);
 	} else if (f->fate == BAC_F_SKIPPED) {
 		g->n.skipped++;
-	} else {
+	} else if (r == 0) {
 		r = account_made(g, f, e);
 	}
 	return r < 0 ? r : bac_report_file(g, f, e);

@@ -30,7 +30,7 @@ int bac_report_add(struct bac_eng *g, const char *kind, uint32_t fi, uint32_t fi
 	field(&s, "why", why);
 	str_add(&s, "}");
 	g->n_report++;
-	return bac_spill_put(&g->report, s.s, s.len, e);
+	return bac_spill_put(&g->list[BAC_L_REPORT], s.s, s.len, e);
 }
 
 int bac_report_file(struct bac_eng *g, const struct bac_file *f, struct err *e)
@@ -111,7 +111,7 @@ int bac_report_write(struct bac_eng *g, char **ret, struct err *e)
 	struct writer w = { .g = g };
 	AUTO_FREE char *path = g->o->state ? fs_join(g->o->state, "report.json") : NULL;
 	AUTO_FREE char *tmp = path ? xasprintf("%s.new", path) : NULL;
-	int r = bac_spill_each(&g->report, count_areas, &w, e);
+	int r = bac_spill_each(&g->list[BAC_L_REPORT], count_areas, &w, e);
 
 	g->n.bad_areas = w.areas.n > g->n.missing_volumes ? w.areas.n - g->n.missing_volumes : 0;
 	strv_free(&w.areas);
@@ -123,7 +123,7 @@ int bac_report_write(struct bac_eng *g, char **ret, struct err *e)
 	fprintf(w.f, "{\n");
 	write_counts(w.f, &g->n);
 	fprintf(w.f, " \"entries_list\": [");
-	r = bac_spill_each(&g->report, write_one, &w, e);
+	r = bac_spill_each(&g->list[BAC_L_REPORT], write_one, &w, e);
 	fprintf(w.f, "\n ]\n}\n");
 	strv_free(&w.areas);
 	if (fflush(w.f) != 0 || fsync(fileno(w.f)) < 0)

@@ -16,16 +16,15 @@ static int open_target(struct bac_eng *g, struct err *e)
 	return g->root < 0 ? err_errno(e, "target '%s'", g->o->to) : 0;
 }
 
-static int open_lists(struct bac_eng *g, const uint64_t len[5], struct err *e)
+static int open_lists(struct bac_eng *g, const uint64_t mark[2 * BAC_LISTS], struct err *e)
 {
-	static const char *const names[5] = { "folders", "links", "deletions", "acls", "entries" };
-	struct bac_spill *const all[5] = { &g->dirs, &g->links, &g->dels, &g->acls, &g->report };
+	static const char *const names[BAC_LISTS] = { "folders", "links", "deletions", "acls", "entries", "in-base-jobs" };
 	int r = 0;
 
-	for (int i = 0; i < 5; i++)
-		*all[i] = (struct bac_spill){ .fd = -1 };
-	for (int i = 0; i < 5 && r == 0; i++)
-		r = bac_spill_open(all[i], g->o->state, names[i], g->o->to, len[i], e);
+	for (int i = 0; i < BAC_LISTS; i++)
+		g->list[i] = (struct bac_spill){ .fd = -1 };
+	for (int i = 0; i < BAC_LISTS && r == 0; i++)
+		r = bac_spill_open(&g->list[i], g->o->state, names[i], g->o->to, mark[2 * i], mark[2 * i + 1], e);
 	if (r == 0 && g->o->state)
 		r = fs_sync_dir(g->o->state, e);
 	return r;
@@ -51,11 +50,13 @@ static int one_session(struct bac_eng *g, size_t i, const struct bac_pos *from, 
 
 	g->sess_no = i;
 	g->pos = *from;
-	r = bac_feed_session(g, &g->plan->sess[i], from, e);
-	if (r == 0 && g->o->mode == BAC_RESTORE) {
+	r = from->base ? 0 : bac_feed_session(g, &g->plan->sess[i], from, e);
+	if (r == 0 && !from->base && g->o->mode == BAC_RESTORE) {
 		fault_point("bacula.session");
 		r = bac_finish_session(g, e);
 	}
+	if (r == 0)
+		r = bac_base_fetch(g, from, e);
 	g->pos = (struct bac_pos){ .sess = i + 1 };
 	return r < 0 ? r : bac_mark_poll(g, true, e);
 }
@@ -81,14 +82,10 @@ static void end(struct bac_eng *g)
 	bac_pool_stop(g);
 	bac_mark_drop(g);
 	bac_keys_free(g->keys);
-	bac_spill_close(&g->dirs);
-	bac_spill_close(&g->links);
-	bac_spill_close(&g->dels);
-	bac_spill_close(&g->acls);
-	bac_spill_close(&g->report);
+	for (int i = 0; i < BAC_LISTS; i++)
+		bac_spill_close(&g->list[i]);
 	str_free(&g->pend.buf);
 	free(g->lost_fis);
-	free(g->base_names);
 	if (g->have_regex)
 		regfree(&g->regex);
 	if (g->root >= 0)
@@ -99,12 +96,12 @@ int bac_restore(const struct bac_index *ix, const struct bac_plan *plan, const s
 {
 	struct bac_eng g = { .ix = ix, .plan = plan, .o = o };
 	struct bac_pos from = { 0 };
-	uint64_t len[5] = { 0 };
+	uint64_t lists[2 * BAC_LISTS] = { 0 };
 	char *report = NULL;
 	int r;
 
-	r = o->resume ? bac_mark_parse(&g, o->resume, &from, len, e) : 0;
-	if (open_target(&g, e) < 0 || open_lists(&g, len, e) < 0)
+	r = o->resume ? bac_mark_parse(&g, o->resume, &from, lists, e) : 0;
+	if (open_target(&g, e) < 0 || open_lists(&g, lists, e) < 0)
 		r = e->code;
 	if (r == 0 && o->key)
 		r = bac_keys_load(o->key, &g.keys, e);

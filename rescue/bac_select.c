@@ -78,24 +78,16 @@ static void note_skipped(struct bac_plan *p, const struct bac_index *ix, const s
 	}
 }
 
-/* Full, then the newest Differential after it, then the Incrementals after that. A base job goes under the Full. */
+/* Full, then the newest Differential after it, then the Incrementals after that. Base jobs are found by the engine when a Full names them. */
 static int chain(struct bac_index *ix, const struct bac_want *w, const struct bac_session *series, struct bac_plan *p, struct err *e)
 {
-	const struct bac_session *full = newest(ix, w, series, 'F', 0), *diff, *base;
+	const struct bac_session *full = newest(ix, w, series, 'F', 0), *diff;
 	uint64_t after;
 
 	if (!full)
 		return err_set(e, -ENOENT, "client '%s', job '%s': no usable Full backup on these volumes%s", series->label.client, series->label.job,
 			       w->before ? " before that time" : "");
 	after = full->start_time;
-	for (size_t i = 0; i < ix->n_sess; i++) {
-		base = &ix->sess[i];
-		if (base->label.job_id && base->label.level == 'B' && str_eq(base->label.client, full->label.client) && ended_well(base) &&
-		    base->start_time < after) {
-			bac_plan_add(p, base);
-			p->sess[p->n - 1].base = true;
-		}
-	}
 	bac_plan_add(p, full);
 	diff = newest(ix, w, series, 'D', after);
 	if (diff) {

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "fs.h"
 
@@ -16,15 +17,19 @@ static int open_unnamed(const char *beside)
 	return fd >= 0 ? fd : memfd_create("bacula", MFD_CLOEXEC);
 }
 
-int bac_spill_open(struct bac_spill *s, const char *state, const char *name, const char *beside, uint64_t len, struct err *e)
+int bac_spill_open(struct bac_spill *s, const char *state, const char *name, const char *beside, uint64_t from, uint64_t len, struct err *e)
 {
 	AUTO_FREE char *path = state ? fs_join(state, name) : NULL;
 
-	*s = (struct bac_spill){ .fd = -1, .len = len };
+	struct stat st;
+
+	*s = (struct bac_spill){ .fd = -1, .from = from, .len = len };
 	s->fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : open_unnamed(beside);
 	if (s->fd < 0)
 		return err_errno(e, "open list '%s'", path ? path : name);
-	if (ftruncate(s->fd, (off_t)len) < 0 || lseek(s->fd, (off_t)len, SEEK_SET) < 0)
+	if (len && fstat(s->fd, &st) == 0 && (uint64_t)st.st_size < len)
+		return err_set(e, -EBADMSG, "list '%s' is shorter than the mark says: begin again with an empty state folder", path ? path : name);
+	if (from > len || ftruncate(s->fd, (off_t)len) < 0 || lseek(s->fd, (off_t)len, SEEK_SET) < 0)
 		return err_errno(e, "list '%s'", path ? path : name);
 	return 0;
 }
@@ -47,13 +52,9 @@ int bac_spill_put(struct bac_spill *s, const void *data, size_t n, struct err *e
 	return s->buf.len >= BUFFER ? bac_spill_flush(s, e) : 0;
 }
 
-int bac_spill_clear(struct bac_spill *s, struct err *e)
+void bac_spill_clear(struct bac_spill *s)
 {
-	str_reset(&s->buf);
-	s->len = 0;
-	if (ftruncate(s->fd, 0) < 0 || lseek(s->fd, 0, SEEK_SET) < 0)
-		return err_errno(e, "list");
-	return 0;
+	s->from = s->len;
 }
 
 int bac_spill_each(struct bac_spill *s, int (*fn)(void *arg, char *data, size_t n, struct err *e), void *arg, struct err *e)
@@ -61,7 +62,7 @@ int bac_spill_each(struct bac_spill *s, int (*fn)(void *arg, char *data, size_t 
 	AUTO_FCLOSE FILE *f = NULL;
 	AUTO_FREE char *data = NULL;
 	size_t cap = 0;
-	uint64_t at = 0;
+	uint64_t at = s->from;
 	uint32_t n;
 	int fd, r = bac_spill_flush(s, e);
 
@@ -69,7 +70,7 @@ int bac_spill_each(struct bac_spill *s, int (*fn)(void *arg, char *data, size_t 
 		return r;
 	fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
 	f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	if (!f || fseeko(f, 0, SEEK_SET) < 0)
+	if (!f || fseeko(f, (off_t)at, SEEK_SET) < 0)
 		return err_errno(e, "list");
 	while (r == 0 && at < s->len && fread(&n, sizeof(n), 1, f) == 1) {
 		if (n > s->len - at)

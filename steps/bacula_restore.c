@@ -300,7 +300,7 @@ static void look_at(void *arg, const struct bac_session *x, const struct bac_att
 	struct stat st;
 	bool file = a->type == BAC_REG || a->type == BAC_REGE;
 
-	if ((x->id != last->id || x->time != last->time) || !path || !*path || (!file && a->type != BAC_LNK && a->type != BAC_DIREND))
+	if (((x->id != last->id || x->time != last->time) && (last->label.level != 'F' || x->label.level != 'B')) || !path || !*path || (!file && a->type != BAC_LNK && a->type != BAC_DIREND))
 		return;
 	l->seen++;
 	if (fstatat(l->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == (a->mode & S_IFMT) && st.st_uid == a->uid &&
