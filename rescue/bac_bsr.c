@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bootstrap files: "Keyword = value" lines. `Volume` begins a new set of filters; the same keyword again means "or", another one "and".
- *
- * What names its sessions (VolSessionId, VolSessionTime) is used as it is. What says it by job, client or level needs the labels on the
- * volumes, which are then scanned.
+ * Bootstrap files: "Keyword = value" lines. `Volume` begins a new set of filters; the same keyword again means "or", another one "and". Keywords
+ * are those of Bacula's manual, chapter "The Bootstrap File", and those that its Storage Daemon (9.6) takes besides.
  */
-#include "bac_index.h"
-
-#include <fnmatch.h>
-#include <strings.h>
+#include "bac_bsr.h"
 
 enum key {
 	K_CLIENT, K_COUNT, K_DEVICE, K_EXCLUDE, K_FILEINDEX, K_FILEREGEX, K_INCLUDE, K_JOBID, K_JOBLEVEL, K_JOB, K_JOBTYPE, K_MEDIATYPE, K_SLOT,
@@ -23,32 +18,7 @@ static const char *const keys[K_MAX + 1] = {
 	[K_SESSIONTIME] = "volsessiontime",
 };
 
-struct span {
-	uint64_t lo, hi;
-};
-
-struct spans {
-	struct span *v;
-	size_t n;
-};
-
-/* One set of filters. */
-struct set {
-	struct strv volumes, clients, jobs, levels, types;
-	struct spans ids, times, job_ids, files, addrs, blocks, vol_files;
-	uint64_t count;
-	char *regex;
-	int line;
-};
-
-struct parser {
-	const char *where;
-	int line;
-	struct set *sets;
-	size_t n;
-};
-
-static void set_free(struct set *s)
+static void set_free(struct bac_set *s)
 {
 	strv_free(&s->volumes);
 	strv_free(&s->clients);
@@ -62,37 +32,57 @@ static void set_free(struct set *s)
 	free(s->addrs.v);
 	free(s->blocks.v);
 	free(s->vol_files.v);
+	free(s->streams.v);
 	free(s->regex);
 }
 
-static int bad(const struct parser *p, const char *what, const char *text, struct err *e)
+static int bad(const struct bac_bsr *p, const char *what, const char *text, struct err *e)
 {
 	return err_set(e, -EINVAL, "%s:%d: %s: %s", p->where, p->line, what, text);
 }
 
-/* "3", "1-20", "1,5-7" */
-static int add_spans(struct spans *s, const char *text)
+/* Words of a value: separated by commas; in quotes anything, with \" for a quote. Outside of them '#' begins a comment. -EINVAL: no end quote. */
+static int words(const char *p, bool keep_backslash, struct strv *ret)
 {
-	CLEANUP(strv_free) struct strv parts = STRV_INIT;
+	CLEANUP(str_free) struct str s = STR_INIT;
+	bool quoted = false;
 
-	strv_split(&parts, text, ", \t");
-	for (size_t i = 0; i < parts.n; i++) {
-		char *dash = strchr(parts.v[i], '-');
-		struct span x;
+	for (; *p && (quoted || *p != '#'); p++) {
+		if (*p == '"') {
+			quoted = !quoted;
+		} else if (*p == '\\' && quoted && p[1] && (!keep_backslash || p[1] == '"')) {
+			str_addc(&s, *++p);
+		} else if (*p == ',' && !quoted) {
+			strv_add(ret, str_trim((char *)str_cstr(&s)));
+			str_reset(&s);
+		} else if (quoted || s.len || (*p != ' ' && *p != '\t')) {
+			str_addc(&s, *p);
+		}
+	}
+	strv_add(ret, str_trim((char *)str_cstr(&s)));
+	return quoted ? -EINVAL : 0;
+}
+
+/* "3", "1-20", "1,5-7" */
+static int add_spans(struct bac_spans *s, const struct strv *w)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		char *dash = strchr(w->v[i], '-');
+		struct bac_span x;
 
 		if (dash)
 			*dash = '\0';
-		if (str_to_u64(parts.v[i], &x.lo) < 0 || (dash ? str_to_u64(dash + 1, &x.hi) : (x.hi = x.lo, 0)) < 0 || x.hi < x.lo)
+		if (str_to_u64(str_trim(w->v[i]), &x.lo) < 0 || (dash ? str_to_u64(str_trim(dash + 1), &x.hi) : (x.hi = x.lo, 0)) < 0 || x.hi < x.lo)
 			return -EINVAL;
 		s->v = xrealloc(s->v, (s->n + 1) * sizeof(*s->v));
 		s->v[s->n++] = x;
 	}
-	return parts.n ? 0 : -EINVAL;
+	return 0;
 }
 
-static int set_volume(struct parser *p, const char *value, struct err *e)
+static int begin_set(struct bac_bsr *p, const char *value, struct err *e)
 {
-	struct set s = { .line = p->line };
+	struct bac_set s = { .line = p->line };
 
 	strv_split(&s.volumes, value, "|");
 	if (!s.volumes.n)
@@ -102,7 +92,7 @@ static int set_volume(struct parser *p, const char *value, struct err *e)
 	return 0;
 }
 
-static struct spans *spans_of(struct set *s, enum key k)
+static struct bac_spans *spans_of(struct bac_set *s, enum key k)
 {
 	switch (k) {
 	case K_FILEINDEX:
@@ -119,12 +109,14 @@ static struct spans *spans_of(struct set *s, enum key k)
 		return &s->ids;
 	case K_SESSIONTIME:
 		return &s->times;
+	case K_STREAM:
+		return &s->streams;
 	default:
 		return NULL;
 	}
 }
 
-static struct strv *words_of(struct set *s, enum key k)
+static struct strv *words_of(struct bac_set *s, enum key k)
 {
 	switch (k) {
 	case K_CLIENT:
@@ -140,54 +132,86 @@ static struct strv *words_of(struct set *s, enum key k)
 	}
 }
 
-static int take(struct parser *p, enum key k, const char *value, struct err *e)
+/* What the daemon needs to find a volume, we are told; what it takes and does nothing about is the same here, but said. */
+static bool passed_over(struct bac_bsr *p, enum key k)
 {
-	struct set *s = p->n ? &p->sets[p->n - 1] : NULL;
-	struct spans *spans;
-	struct strv *words;
+	if (k == K_INCLUDE || k == K_EXCLUDE)
+		strv_addf(&p->notes, "%s:%d: %s: does nothing, as in Bacula: use FileRegex, FileIndex or the option for paths", p->where, p->line, keys[k]);
+	return k == K_INCLUDE || k == K_EXCLUDE || k == K_STORAGE || k == K_DEVICE || k == K_MEDIATYPE || k == K_SLOT;
+}
+
+static int take(struct bac_bsr *p, enum key k, const char *value, const struct strv *w, struct err *e)
+{
+	struct bac_set *s = p->n ? &p->sets[p->n - 1] : NULL;
+	struct bac_spans *spans;
+	struct strv *list;
 
 	if (k == K_VOLUME)
-		return set_volume(p, value, e);
-	if (k == K_STORAGE || k == K_DEVICE || k == K_MEDIATYPE || k == K_SLOT)
-		return 0;               /* where the daemon would find the volume: we are told */
-	if (k == K_STREAM || k == K_INCLUDE || k == K_EXCLUDE)
-		return bad(p, keys[k], "this keyword is not supported: it would restore parts of files", e);
+		return begin_set(p, w->v[0], e);
+	if (passed_over(p, k))
+		return 0;
 	if (!s)
 		return bad(p, keys[k], "comes before the first Volume", e);
 	spans = spans_of(s, k);
-	words = words_of(s, k);
+	list = words_of(s, k);
 	if (spans)
-		return add_spans(spans, value) < 0 ? bad(p, value, "not a number, a range 'A-B' or a list of them", e) : 0;
-	if (words) {
-		strv_add(words, value);
-	} else if (k == K_COUNT) {
-		if (str_to_u64(value, &s->count) < 0)
-			return bad(p, value, "not a number", e);
-	} else if (k == K_FILEREGEX) {
+		return add_spans(spans, w) < 0 ? bad(p, value, "not a number, a range 'A-B' or a list of them", e) : 0;
+	for (size_t i = 0; list && i < w->n; i++)
+		strv_add(list, w->v[i]);
+	if (k == K_COUNT && str_to_u64(w->v[0], &s->count) < 0)
+		return bad(p, value, "not a number", e);
+	if (k == K_FILEREGEX) {
 		free(s->regex);
-		s->regex = xstrdup(value);
+		s->regex = xstrdup(w->v[0]);
 	}
 	return 0;
 }
 
 /* Keywords are compared without case and spaces. */
-static int key_of(const char *word)
+static void squeeze(char *word)
 {
-	CLEANUP(str_free) struct str s = STR_INIT;
+	char *to = word;
 
 	for (; *word; word++)
 		if (*word != ' ' && *word != '\t')
-			str_addc(&s, *word >= 'A' && *word <= 'Z' ? (char)(*word + 32) : *word);
+			*to++ = *word >= 'A' && *word <= 'Z' ? (char)(*word + 32) : *word;
+	*to = '\0';
+}
+
+static int key_of(const char *word)
+{
 	for (int k = 0; k < K_MAX; k++)
-		if (str_eq(str_cstr(&s), keys[k]))
+		if (str_eq(word, keys[k]))
 			return k;
 	return -1;
 }
 
-static int line_of(struct parser *p, char *line, struct err *e)
+static int unknown(const struct bac_bsr *p, const char *word, struct err *e)
 {
-	char *eq, *value;
-	size_t n;
+	const char *near = str_nearest(word, keys);
+
+	return err_set(e, -EINVAL, "%s:%d: %s: unknown keyword%s%s%s", p->where, p->line, word, near ? ", did you mean '" : "", near ? near : "",
+		       near ? "'" : "");
+}
+
+/* A FileRegex without quotes is the rest of the line. */
+static int value_of(struct bac_bsr *p, enum key k, const char *value, struct err *e)
+{
+	CLEANUP(strv_free) struct strv w = STRV_INIT;
+
+	if (k == K_FILEREGEX && *value != '"')
+		strv_add(&w, value);
+	else if (words(value, k == K_FILEREGEX, &w) < 0)
+		return bad(p, value, "the quotes do not end", e);
+	for (size_t i = 0; i < w.n; i++)
+		if (!*w.v[i] && k != K_INCLUDE && k != K_EXCLUDE)
+			return bad(p, keys[k], "no value", e);
+	return take(p, k, value, &w, e);
+}
+
+static int line_of(struct bac_bsr *p, char *line, struct err *e)
+{
+	char *eq;
 	int k;
 
 	line = str_trim(line);
@@ -197,26 +221,12 @@ static int line_of(struct parser *p, char *line, struct err *e)
 	if (!eq)
 		return bad(p, line, "not 'Keyword = value'", e);
 	*eq = '\0';
-	value = str_trim(eq + 1);
+	squeeze(line);
 	k = key_of(line);
-	if (k < 0) {
-		const char *near = str_nearest(line, keys);
-
-		return err_set(e, -EINVAL, "%s:%d: %s: unknown keyword%s%s%s", p->where, p->line, line, near ? ", did you mean '" : "",
-			       near ? near : "", near ? "'" : "");
-	}
-	n = strlen(value);
-	if (n >= 2 && value[0] == '"' && value[n - 1] == '"') {
-		value[n - 1] = '\0';
-		value++;
-	} else if (k != K_FILEREGEX) {
-		value[strcspn(value, "#")] = '\0';
-		value = str_trim(value);
-	}
-	return take(p, (enum key)k, value, e);
+	return k < 0 ? unknown(p, line, e) : value_of(p, (enum key)k, str_trim(eq + 1), e);
 }
 
-static int parse(struct parser *p, const char *text, size_t len, struct err *e)
+int bac_bsr_parse(struct bac_bsr *p, const char *text, size_t len, struct err *e)
 {
 	AUTO_FREE char *copy = xstrndup(text, len);
 	char *at = copy, *next;
@@ -232,182 +242,10 @@ static int parse(struct parser *p, const char *text, size_t len, struct err *e)
 	return r < 0 || p->n ? r : err_set(e, -EINVAL, "%s: names no Volume", p->where);
 }
 
-/* ---- which sessions a set means ---- */
-
-static bool in(const struct spans *s, uint64_t v)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (v >= s->v[i].lo && v <= s->v[i].hi)
-			return true;
-	return s->n == 0;
-}
-
-static bool any(const struct strv *l, const char *v)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (fnmatch(l->v[i], v ? v : "", 0) == 0)
-			return true;
-	return l->n == 0;
-}
-
-static bool any_letter(const struct strv *l, char c)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i][0] == c || (l->v[i][0] == '"' && l->v[i][1] == c))
-			return true;
-	return l->n == 0;
-}
-
-static bool by_labels(const struct set *s)
-{
-	return !s->ids.n || !s->times.n || s->job_ids.n || s->clients.n || s->jobs.n || s->levels.n || s->types.n;
-}
-
-static bool matches(const struct set *s, const struct bac_session *x)
-{
-	return in(&s->ids, x->id) && in(&s->times, x->time) && in(&s->job_ids, x->label.job_id) && any(&s->clients, x->label.client) &&
-	       (any(&s->jobs, x->label.job) || any(&s->jobs, x->label.unique)) && any_letter(&s->levels, x->label.level) &&
-	       any_letter(&s->types, x->label.type);
-}
-
-static struct bac_session *planned(struct bac_plan *p, uint32_t id, uint32_t time)
+void bac_bsr_free(struct bac_bsr *p)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (p->sess[i].id == id && p->sess[i].time == time)
-			return &p->sess[i];
-	return NULL;
-}
-
-/* Places that touch or overlap become one: nothing is read twice. */
-static void add_place(struct bac_session *s, const char *volume, int vol, uint64_t start, uint64_t end)
-{
-	struct bac_seg *last = s->n_segs ? &s->segs[s->n_segs - 1] : NULL;
-
-	if (last && str_eq(last->name, volume) && start >= last->start && start <= last->end) {
-		if (end > last->end)
-			last->end = end;
-	} else {
-		bac_session_add_seg(s, volume, vol, start, end);
-	}
-}
-
-static void add_places(const struct bac_index *ix, const struct set *s, struct bac_session *x)
-{
-	for (size_t v = 0; v < s->volumes.n; v++) {
-		int vol = bac_index_find(ix, s->volumes.v[v]);
-
-		for (size_t i = 0; i < s->addrs.n; i++)
-			add_place(x, s->volumes.v[v], vol, s->addrs.v[i].lo, s->addrs.v[i].hi + 1);
-		for (size_t i = 0; i < s->blocks.n && !s->addrs.n; i++) {
-			struct span f = i < s->vol_files.n ? s->vol_files.v[i] : (struct span){ 0, 0 };
-
-			add_place(x, s->volumes.v[v], vol, f.lo << 32 | s->blocks.v[i].lo, (f.hi << 32 | s->blocks.v[i].hi) + 1);
-		}
-		if (!s->addrs.n && !s->blocks.n)
-			add_place(x, s->volumes.v[v], vol, 0, UINT64_MAX);
-	}
-}
-
-static int add_ranges(const struct parser *p, const struct set *s, struct bac_session *x, bool first, struct err *e)
-{
-	if (s->regex) {
-		free(x->regex);
-		x->regex = xstrdup(s->regex);
-	}
-	if (!s->files.n || (!first && !x->n_ranges)) {  /* all of it */
-		free(x->ranges);
-		x->ranges = NULL;
-		x->n_ranges = 0;
-		x->count += s->count;
-		return 0;
-	}
-	for (size_t i = 0; i < s->files.n; i++) {
-		if (s->files.v[i].hi > INT32_MAX)
-			return err_set(e, -EINVAL, "%s:%d: FileIndex %llu is too large", p->where, s->line, (unsigned long long)s->files.v[i].hi);
-		bac_session_add_range(x, (uint32_t)s->files.v[i].lo, (uint32_t)s->files.v[i].hi);
-	}
-	return 0;
-}
-
-static int add_session(const struct bac_index *ix, const struct parser *p, const struct set *s, const struct bac_session *known, uint32_t id,
-		       uint32_t time, struct bac_plan *plan, struct err *e)
-{
-	struct bac_session *x = planned(plan, id, time);
-	bool first = !x;
-
-	if (first) {
-		struct bac_session fresh = { .id = id, .time = time };
-
-		if (known)
-			fresh = *known;
-		fresh.segs = NULL;
-		fresh.n_segs = 0;
-		bac_plan_add(plan, &fresh);
-		x = &plan->sess[plan->n - 1];
-		for (size_t i = 0; i < s->volumes.n; i++) {
-			int v = bac_index_find(ix, s->volumes.v[i]);
-
-			x->bareos |= v >= 0 && ix->vols[v].label.bareos;
-		}
-	}
-	add_places(ix, s, x);
-	return add_ranges(p, s, x, first, e);
-}
-
-static int add_set(struct bac_index *ix, const struct parser *p, const struct set *s, struct bac_plan *plan, struct err *e)
-{
-	bool found = false;
-	int r = 0;
-
-	if (!by_labels(s)) {
-		for (size_t t = 0; t < s->times.n && r == 0; t++)
-			for (size_t i = 0; i < s->ids.n && r == 0; i++)
-				for (uint64_t id = s->ids.v[i].lo; id <= s->ids.v[i].hi && id - s->ids.v[i].lo < 10000 && r == 0; id++)
-					r = add_session(ix, p, s, bac_index_session(ix, (uint32_t)id, (uint32_t)s->times.v[t].lo), (uint32_t)id,
-							(uint32_t)s->times.v[t].lo, plan, e);
-		return r;
-	}
-	for (size_t i = 0; i < ix->n_sess && r == 0; i++)
-		if (matches(s, &ix->sess[i])) {
-			found = true;
-			r = add_session(ix, p, s, &ix->sess[i], ix->sess[i].id, ix->sess[i].time, plan, e);
-		}
-	if (r == 0 && !found)
-		strv_addf(&plan->notes, "%s:%d: no job on the volumes matches this part", p->where, s->line);
-	return r;
-}
-
-static void note_missing(const struct bac_index *ix, const struct parser *p, struct bac_plan *plan)
-{
-	CLEANUP(strv_free) struct strv said = STRV_INIT;
-
-	for (size_t i = 0; i < p->n; i++)
-		for (size_t v = 0; v < p->sets[i].volumes.n; v++) {
-			const char *name = p->sets[i].volumes.v[v];
-
-			if (bac_index_find(ix, name) < 0 && !strv_has(&said, name)) {
-				strv_add(&said, name);
-				strv_addf(&plan->notes, "volume '%s' is missing: what is only there will be lost", name);
-			}
-		}
-}
-
-int bac_bsr_plan(struct bac_index *ix, const char *text, size_t len, const char *where, struct bac_plan *ret, struct err *e)
-{
-	struct parser p = { .where = where };
-	int r = parse(&p, text, len, e);
-	bool scan = false;
-
-	for (size_t i = 0; i < p.n; i++)
-		scan |= by_labels(&p.sets[i]);
-	if (r == 0 && scan && !ix->n_sess)
-		r = bac_index_scan(ix, NULL, NULL, e);
-	for (size_t i = 0; i < p.n && r == 0; i++)
-		r = add_set(ix, &p, &p.sets[i], ret, e);
-	if (r == 0)
-		note_missing(ix, &p, ret);
-	for (size_t i = 0; i < p.n; i++)
-		set_free(&p.sets[i]);
-	free(p.sets);
-	return r;
+		set_free(&p->sets[i]);
+	free(p->sets);
+	strv_free(&p->notes);
 }

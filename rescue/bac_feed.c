@@ -212,12 +212,41 @@ static int label(struct bac_eng *g, const struct bac_rec *rec, struct err *e)
 	return r;
 }
 
+/* Attributes are always wanted: nothing has a name without them. */
+static bool stream_wanted(const struct bac_eng *g, int32_t stream)
+{
+	uint32_t s = (uint32_t)(stream < 0 ? -stream : stream);
+
+	if (!g->sess->n_streams || bac_stream_of((int32_t)s, g->sess->bareos).what == BAC_W_ATTR)
+		return true;
+	for (size_t i = 0; i < g->sess->n_streams; i++)
+		if ((s & 0x7ff) >= g->sess->streams[i].lo && (s & 0x7ff) <= g->sess->streams[i].hi)
+			return true;
+	return false;
+}
+
+/* A file whose content is left out is named, never made empty. */
+static void left_out(struct bac_eng *g, const struct bac_rec *rec)
+{
+	struct bac_stream st = bac_stream_of(rec->stream, g->sess->bareos);
+	struct bac_file *f = g->cur;
+
+	if (st.what != BAC_W_DATA || !f || f->fi != (uint32_t)rec->fi || !bac_cur_wanted(g, f) || f->seqs || g->chunk)
+		return;
+	f->fate = BAC_F_SKIPPED;
+	str_add(&f->why, "the bootstrap file's Stream leaves its content out");
+}
+
 static int record(struct bac_eng *g, const struct bac_rec *rec, struct err *e)
 {
 	if (rec->fi < 0)
 		return label(g, rec, e);
 	if ((uint32_t)rec->fi <= g->skip_to || !bac_session_wants(g->sess, (uint32_t)rec->fi))
 		return 0;
+	if (!stream_wanted(g, rec->stream)) {
+		left_out(g, rec);
+		return 0;
+	}
 	return rec->stream > 0 ? record_begin(g, rec, e) : rec->stream < 0 ? record_continue(g, rec, e) : 0;
 }
 

@@ -42,7 +42,10 @@ struct bac_session {
 	size_t n_segs;
 	struct bac_range *ranges;       /* wanted FileIndexes, sorted and merged; none: all */
 	size_t n_ranges;
+	struct bac_range *streams;      /* BSR: Stream: only these, besides attributes; none: all */
+	size_t n_streams;
 	uint64_t count;                 /* BSR: Count; 0: unknown */
+	bool limited;                   /* BSR: Count is all that says how much is wanted */
 	char *regex;                    /* BSR: FileRegex: only names that match, or NULL */
 	bool bareos;
 };
@@ -63,8 +66,10 @@ int bac_index_find(const struct bac_index *ix, const char *volume);             
 struct bac_session *bac_index_session(struct bac_index *ix, uint32_t id, uint32_t time);        /* NULL: none */
 void bac_index_free(struct bac_index *ix);
 
+/* ---- bac_session.c ---- */
 void bac_session_add_seg(struct bac_session *s, const char *volume, int vol, uint64_t start, uint64_t end);
 void bac_session_add_range(struct bac_session *s, uint32_t lo, uint32_t hi);
+void bac_session_add_stream(struct bac_session *s, uint32_t lo, uint32_t hi);
 bool bac_session_wants(const struct bac_session *s, uint32_t fi);
 /* The first run of wanted FileIndexes from `fi` on; lo > hi when none is left. */
 struct bac_range bac_session_next(const struct bac_session *s, uint32_t fi);
@@ -94,7 +99,7 @@ int bac_select_state(struct bac_index *ix, const struct bac_want *want, struct b
 /* "2026-11-24", "2026-11-24 18:30[:05]", "2026-11-24T18:30:05Z" or "@SECONDS": microseconds since 1970 (local time without Z). -EINVAL. */
 int bac_parse_time(const char *text, uint64_t *ret);
 
-/* ---- bac_bsr.c ---- */
+/* ---- bac_bsr_plan.c ---- */
 int bac_bsr_plan(struct bac_index *ix, const char *text, size_t len, const char *where, struct bac_plan *ret, struct err *e);
 
 #endif

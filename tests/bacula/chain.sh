@@ -61,6 +61,37 @@ printf 'volume=Vol-0001\njobid=1\nfileregex=/app/1[0-9]*.conf$\n' >"$lab/hand.bs
 restore "$lab/to" --bsr "$lab/hand.bsr"
 [ "$(find "$lab/to" -type f | wc -l)" = 111 ]
 
+# what bextract takes of a bootstrap file, we take, and mean the same by it (it knows nothing of deletions, so those stay out)
+names() { (cd "$1" && find . ! -type d | sort); }
+while read -r line; do
+	printf '%b' "Volume=\"Vol-0001\"\\nMediaType=\"File\"\\n$line\\n" >"$lab/hand.bsr"
+	rm -rf "$lab/theirs" "$lab/there"
+	mkdir "$lab/theirs"
+	bextract -b "$lab/hand.bsr" -c "$lab/etc/sd.conf" D "$lab/theirs" >"$lab/out" 2>&1 || { cat "$lab/hand.bsr" "$lab/out"; exit 1; }
+	restore "$lab/to" --bsr "$lab/hand.bsr" 2>"$lab/err" || [ $? = 7 ]
+	mkdir -p "$lab/theirs/$lab/src"
+	names "$lab/to" >"$lab/ours.txt"
+	names "$lab/theirs/$lab/src" >"$lab/theirs.txt"
+	diff "$lab/theirs.txt" "$lab/ours.txt" || { cat "$lab/hand.bsr" "$lab/err"; echo "not the files that bextract takes"; exit 1; }
+	echo "$line: $(wc -l <"$lab/ours.txt") names, as bextract"
+done <<'END'
+JobId=1\nFileIndex=1-40,50,60-70
+JobId=2
+JobId = 1, 2 # two\nFileRegex=conf$
+Client = nobody, "web-01-fd"\nFileRegex=numbers
+Client="web-01-fd"\nJobId=3
+VolSessionId=1\nFileIndex=300-310\nCount=11
+VolSessionId=2-3\nFileRegex="change$"
+JobId=1\nFileRegex="/app/1[0-9]*.conf$"
+JobId=1\nInclude=/nothing\nExclude=/everything\nSlot=4\nDevice="D"\nStorage="St"
+JobId=1\nFileIndex=1-30\nStream=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+JobLevel=F\nJobType=B\nJobId=1
+END
+printf 'Volume=Vol-0001\nJobId=1\nStream=3\n' >"$lab/hand.bsr"        # digests, and no content: no file may be there, empty
+rm -rf "$lab/state"
+restore "$lab/to" --bsr "$lab/hand.bsr" --state "$lab/state" 2>/dev/null && exit 1
+[ -z "$(find "$lab/to" -type f -size 0 ! -name zero)" ] && grep -q 'Stream leaves its content out' "$lab/state/report.json"
+
 # into a tree that is in the way: an older state, turned around; the result is the same, whatever was there
 restore "$lab/to" --job 1
 same "$lab/m1" "$lab/to"
