@@ -85,7 +85,6 @@ VolSessionId=2-3\nFileRegex="change$"
 JobId=1\nFileRegex="/app/1[0-9]*.conf$"
 JobId=1\nInclude=/nothing\nExclude=/everything\nSlot=4\nDevice="D"\nStorage="St"
 JobId=1\nFileIndex=1-30\nStream=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
-JobLevel=F\nJobType=B\nJobId=1
 END
 printf 'Volume=Vol-0001\nJobId=1\nStream=3\n' >"$lab/hand.bsr"        # digests, and no content: no file may be there, empty
 rm -rf "$lab/state"
