@@ -8,11 +8,13 @@
 #include <time.h>
 
 #include "fault.h"
+#include "rootmap.h"
 
 struct bac_mark {
 	pthread_t thread;
 	char *text;
-	int fds[BAC_LISTS], root;
+	int fds[BAC_LISTS];
+	const char *to;                 /* the target, or NULL */
 	pthread_mutex_t lock;
 	bool finished;
 	int code;
@@ -76,8 +78,8 @@ static void *sync_all(void *arg)
 	for (int i = 0; i < BAC_LISTS; i++)
 		if (fdatasync(m->fds[i]) < 0 && errno != EINVAL)
 			code = -errno;
-	if (m->root >= 0 && syncfs(m->root) < 0)
-		code = -errno;
+	if (m->to)
+		code = rootmap_sync(m->to, NULL) < 0 ? -EIO : code;
 	pthread_mutex_lock(&m->lock);
 	m->finished = true;
 	m->code = code;
@@ -105,7 +107,7 @@ static int start(struct bac_eng *g, struct err *e)
 	m = xcalloc(1, sizeof(*m));
 	for (int i = 0; i < BAC_LISTS; i++)
 		m->fds[i] = g->list[i].fd;
-	m->root = g->root;
+	m->to = g->root >= 0 ? g->o->to : NULL;
 	m->text = text_of(g);
 	pthread_mutex_init(&m->lock, NULL);
 	r = pthread_create(&m->thread, NULL, sync_all, m);

@@ -6,6 +6,7 @@
 #include "bac_engine.h"
 #include "fault.h"
 #include "fs.h"
+#include "rootmap.h"
 
 static int open_target(struct bac_eng *g, struct err *e)
 {
@@ -72,8 +73,8 @@ static int run(struct bac_eng *g, const struct bac_pos *from, struct err *e)
 	}
 	if (r == 0 && g->o->mode == BAC_RESTORE)
 		r = bac_finish_all(g, e);
-	if (r == 0 && g->root >= 0 && syncfs(g->root) < 0)
-		r = err_errno(e, "sync the target");
+	if (r == 0 && g->root >= 0)
+		r = rootmap_sync(g->o->to, e);
 	return r;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rootmap.h"
 
+#include <fcntl.h>
+
 #include "fs.h"
 
 void rootmap_free(struct rootmap *m)
@@ -157,4 +159,23 @@ const struct rootmnt *rootmap_holding(const struct rootmap *m, const char *path)
 		if (below(path, m->v[i].at) && (!best || strlen(m->v[i].at) >= strlen(best->at)))
 			best = &m->v[i];
 	return best;
+}
+
+int rootmap_sync(const char *root, struct err *e)
+{
+	AUTO_FREE char *real = realpath(root, NULL);
+	struct rootmap m = { 0 };
+	int r = real ? rootmap_read(real, NULL, &m, e) : err_errno(e, "sync '%s'", root);
+
+	for (size_t i = 0; i <= m.n && r == 0; i++) {
+		const char *path = i < m.n ? m.v[i].real : real;
+		AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+		if (fd < 0 && i < m.n)          /* under another mount, or a file of a kind that holds nothing */
+			continue;
+		if (fd < 0 || syncfs(fd) < 0)
+			r = err_errno(e, "sync '%s'", path);
+	}
+	rootmap_free(&m);
+	return r;
 }

@@ -27,5 +27,7 @@ void rootmap_free(struct rootmap *m);
 const struct rootmnt *rootmap_at(const struct rootmap *m, const char *at);
 /* The mount that holds a path inside the root; never NULL when n > 0. */
 const struct rootmnt *rootmap_holding(const struct rootmap *m, const char *path);
+/* Everything that was written below root is on stable storage when it returns 0, whatever is mounted in there. */
+int rootmap_sync(const char *root, struct err *e);
 
 #endif

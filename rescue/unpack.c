@@ -6,6 +6,7 @@
 
 #include "fault.h"
 #include "hash.h"
+#include "rootmap.h"
 
 int unpack_refuse(struct unpack *u, const char *path, const char *what, int err, const char *why)
 {
@@ -54,8 +55,11 @@ static int mark(struct unpack *u, struct err *e)
 	if (r < 0)
 		return r;
 	fault_point("unpack.mark.before-sync");
-	if (fdatasync(u->late) < 0 || syncfs(u->o->root) < 0)
-		return err_errno(e, "sync '%s'", u->o->root_name);
+	if (fdatasync(u->late) < 0)
+		return err_errno(e, "sync the list of '%s'", u->o->root_name);
+	r = rootmap_sync(u->o->root_name, e);
+	if (r < 0)
+		return r;
 	fault_point("unpack.mark.synced");
 	text = xasprintf("entry %llu %llx folders %llu losses %llu text %llu", (unsigned long long)u->res.entries,
 			 (unsigned long long)name_hash(u->last ? u->last : ""), (unsigned long long)len[0], (unsigned long long)len[1],
