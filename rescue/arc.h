@@ -64,10 +64,17 @@ void arc_in_close(struct arc_in *in);           /* NULL is fine */
 void arc_item_free(struct arc_item *it);        /* what an item of arc_in holds is the reader's: not needed there */
 
 enum arc_filter { ARC_ZSTD, ARC_PLAIN };
+/* Goes on where the descriptor stands. */
 int arc_out_open(struct arc_out **ret, int fd, enum arc_filter filter, unsigned int threads, struct err *e);
 /* -EOPNOTSUPP: the format cannot hold it (a socket); anything else is fatal. */
 int arc_out_item(struct arc_out *out, const struct arc_item *it, struct err *e);
 int arc_out_data(struct arc_out *out, const void *buf, size_t n, struct err *e);
+/*
+ * Between two items: everything so far is written; *ret is the offset in the file. Cut off there, the file can be gone on with: tar and zstd
+ * see nothing of it.
+ */
+int arc_out_flush(struct arc_out *out, uint64_t *ret, struct err *e);
+int arc_out_sync(struct arc_out *out, struct err *e);           /* on stable storage; may be called beside the others */
 /* Finishes the archive; the descriptor stays open. */
 int arc_out_close(struct arc_out *out, struct err *e);
 /* Instead: writes nothing more, so that a reader sees that the archive is cut off. */

@@ -6,6 +6,8 @@
 #include <sys/xattr.h>
 #include <time.h>
 
+#include "manifest_set.h"
+
 #define SPARE 32                /* threads that can replace hanging ones */
 
 bool copy_stopped(struct copy *c)
@@ -207,7 +209,7 @@ static int run_phase(struct copy *c)
 
 	if (start_threads(c) < 0)
 		return c->fatal.code;
-	if (c->o->mark && c->o->mark_s && !c->o->archive)
+	if (c->o->mark && c->o->mark_s)
 		marking = pthread_create(&marker, NULL, marker_main, c) == 0;
 	while (!wait_over(c)) {
 		tell(c);
@@ -307,6 +309,7 @@ static void tear_down(struct copy *c)
 	if (c->n_dead)
 		return;         /* they still hold it */
 	copy_link_free(c);
+	manifest_set_free(c->have);
 	workers_free(c);
 	free(c->stack);
 }
@@ -389,7 +392,7 @@ int copy_tree(const struct copy_opts *o, struct copy_result *ret, struct err *e)
 		if (r < 0)
 			*e = c->fatal;
 	}
-	if (r == -ECANCELED && !o->archive)
+	if (r == -ECANCELED && (!o->archive || (o->mark && o->mark_s)))
 		(void)copy_log_mark(c, NULL);
 	if (r == 0)
 		r = finish(c, e);

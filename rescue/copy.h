@@ -16,6 +16,8 @@
  * trusted when size and mtime are the source's and it was changed before the mark; everything else is copied again. So memory stays flat,
  * and the order of the walk may differ from one run to the next.
  *
+ * An archive is cut off behind the last member that a mark knows; what the manifest has up to there is not read again.
+ *
  * Files in `logs`: manifest (one line a file, manifest.h, with a word in front: good read unproven older partial), losses.jsonl and losses.txt.
  */
 #ifndef RESCUE_COPY_H
@@ -72,6 +74,9 @@ struct copy_opts {
 
 /* 0 (look at lost, partial, meta), or -errno: -ECANCELED, -ENOSPC, ... *ret is filled in any case. */
 int copy_tree(const struct copy_opts *o, struct copy_result *ret, struct err *e);
+
+/* Where the archive of an earlier run is cut off to be gone on with, by its newest mark; -1: it begins anew. */
+int64_t copy_archive_mark(const char *text);
 
 /* Reads every file of the manifest again from dst and compares its hash: 1 all equal, 0 the first difference is in e, -errno. */
 int copy_verify(const char *manifest, int dst, void (*seen)(void *arg, uint64_t files), void *arg, struct err *e);

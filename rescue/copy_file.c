@@ -172,7 +172,7 @@ static void regular(struct copy_worker *w, struct copy_dir *d, const char *name,
 {
 	int dst;
 
-	if (!copy_since(w->c, d, name, st))
+	if (!copy_since(w, d, name, st))
 		return;
 	if (w->c->o->archive) {
 		into_archive(w, d, name, src, st, NULL);
@@ -233,7 +233,7 @@ static void other(struct copy_worker *w, struct copy_dir *d, const char *name, c
 	char target[PATH_MAX + 1];
 	ssize_t n = 0;
 
-	if (!copy_since(w->c, d, name, st) || (!w->c->o->archive && copy_dir_dst(w, d) < 0))
+	if (!copy_since(w, d, name, st) || (!w->c->o->archive && copy_dir_dst(w, d) < 0))
 		return;
 	if (S_ISLNK(st->stx_mode)) {
 		copy_ask(w);

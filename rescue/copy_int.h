@@ -124,6 +124,7 @@ struct copy {
 	int64_t start_ns;
 	char busy[COPY_LINK_BUSY][48];
 	struct copy_linkmap *links;
+	struct manifest_set *have;      /* archives: what is in it from an earlier run */
 	FILE *flags;                    /* chattr flags to set at the end, or NULL */
 	/* archive */
 	pthread_mutex_t archive_lock;
@@ -200,6 +201,7 @@ void copy_link_free(struct copy *c);
 /* Archives: the first path of this inode, or NULL and this path is remembered. The caller frees. */
 char *copy_link_path(struct copy *c, const struct statx *st, const char *path);
 void copy_linkmap_free(struct copy *c);
+int copy_link_again(struct copy *c, struct err *e);     /* from the manifest of an earlier run */
 bool copy_link_is_nursery(const struct copy_dir *d, const char *name);
 
 /* copy_log.c */
@@ -214,7 +216,7 @@ void copy_lost_ranges(struct copy_worker *w, struct copy_dir *d, const char *nam
 /* copy_match.c */
 enum copy_want { WANT_NO, WANT_ALL, WANT_MAYBE };       /* MAYBE: a folder below which something may be wanted */
 enum copy_want copy_match(const struct copy *c, const struct copy_dir *d, const char *name, bool folder);
-bool copy_since(const struct copy *c, const struct copy_dir *d, const char *name, const struct statx *st);
+bool copy_since(struct copy_worker *w, const struct copy_dir *d, const char *name, const struct statx *st);
 
 /* copy_archive.c */
 int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *name, int fd, const struct statx *st, const char *target,

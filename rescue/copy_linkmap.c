@@ -4,6 +4,8 @@
 
 #include <sys/sysmacros.h>
 
+#include "fs.h"
+
 struct link {
 	uint64_t dev, ino;
 	uint32_t left;
@@ -47,6 +49,38 @@ char *copy_link_path(struct copy *c, const struct statx *st, const char *path)
 	first = gone->path;
 	free(gone);
 	return first;
+}
+
+/* The words of a line up to " inode:": then a space, and the path. */
+static int again(struct copy *c, char *line)
+{
+	char *link = strstr(line, " inode:"), *path = link ? strchr(link + 1, ' ') : NULL;
+	AUTO_FREE char *first = NULL, *known = NULL;
+	struct statx st;
+
+	if (!path)
+		return 0;
+	path[1 + strcspn(path + 1, " \n")] = '\0';
+	if (str_unescape(++path) < 0 || statx(c->o->src, path + 1, AT_SYMLINK_NOFOLLOW, COPY_STATX, &st) < 0 || st.stx_nlink < 2)
+		return 0;
+	st.stx_nlink = UINT32_MAX;      /* who knows how many of its names are in the archive */
+	first = xasprintf(".%s", path);
+	known = copy_link_path(c, &st, first);
+	return 0;
+}
+
+/* The names that are in the archive from an earlier run. */
+int copy_link_again(struct copy *c, struct err *e)
+{
+	AUTO_FREE char *path = fs_join(c->o->logs, "manifest"), *line = NULL;
+	AUTO_FCLOSE FILE *in = fopen(path, "re");
+	size_t cap = 0;
+
+	if (!in)
+		return err_errno(e, "open '%s'", path);
+	while (getline(&line, &cap, in) > 0)
+		(void)again(c, line);
+	return 0;
 }
 
 void copy_linkmap_free(struct copy *c)

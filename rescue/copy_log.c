@@ -4,37 +4,69 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "arc.h"
 #include "fault.h"
 #include "fs.h"
-#include "manifest.h"
+#include "manifest_set.h"
 
 #define LOG_FLUSH 65536
 #define TRUST_MARGIN_NS 50000000        /* the kernel's clock for ctime ticks in milliseconds */
 
-/* Mark: "trust NS manifest LEN losses LEN txt LEN". */
-static int parse_mark(const char *text, int64_t *trust, uint64_t len[3])
+/* Mark: "trust NS manifest LEN losses LEN text LEN", or for an archive "archive OFFSET manifest ...". */
+static int parse_mark(const char *text, bool archive, int64_t *ret, uint64_t len[3])
 {
+	const char *format = archive ? "archive %lld manifest %llu losses %llu text %llu" : "trust %lld manifest %llu losses %llu text %llu";
 	long long t;
 	unsigned long long a, b, d;
 
-	if (!text || sscanf(text, "trust %lld manifest %llu losses %llu text %llu", &t, &a, &b, &d) != 4)
+	if (!text || sscanf(text, format, &t, &a, &b, &d) != 4)
 		return -EINVAL;
-	*trust = t;
+	*ret = t;
 	len[0] = a;
 	len[1] = b;
 	len[2] = d;
 	return 0;
 }
 
+int64_t copy_archive_mark(const char *text)
+{
+	uint64_t len[3];
+	int64_t at;
+
+	return parse_mark(text, true, &at, len) < 0 ? -1 : at;
+}
+
+/* What was lost is looked at again, and listed again. */
+static int open_losses(struct copy *c, uint64_t len[2], bool resumed, struct err *e)
+{
+	int r = loss_open(&c->losses, c->o->logs, len, e);
+
+	if (r < 0 || !resumed)
+		return r;
+	loss_close(&c->losses);
+	r = loss_drop(c->o->logs, "lost", len, e);
+	return r < 0 ? r : loss_open(&c->losses, c->o->logs, len, e);
+}
+
 int copy_log_open(struct copy *c, struct err *e)
 {
 	uint64_t len[3] = { 0, 0, 0 };
+	int64_t what = INT64_MIN;
+	bool resumed = parse_mark(c->o->resume, c->o->archive, &what, len) == 0;
+	AUTO_FREE char *path = NULL;
+	int r;
 
-	(void)parse_mark(c->o->resume, &c->trust_ns, len);
+	if (!c->o->archive)
+		c->trust_ns = what;
 	if (!c->o->logs)
 		return 0;
 	c->manifest = loss_open_log(c->o->logs, "manifest", len[0], e);
-	return c->manifest < 0 ? c->manifest : loss_open(&c->losses, c->o->logs, len + 1, e);
+	r = c->manifest < 0 ? c->manifest : open_losses(c, len + 1, resumed, e);
+	if (r < 0 || !resumed || !c->o->archive)
+		return r;
+	path = fs_join(c->o->logs, "manifest");
+	r = manifest_set_read_all(&c->have, path, e);
+	return r < 0 ? r : copy_link_again(c, e);
 }
 
 static void flush(struct copy_worker *w)
@@ -56,6 +88,51 @@ void copy_log_close(struct copy *c)
 		fclose(c->flags);
 }
 
+static uint64_t flush_logs(struct copy *c)
+{
+	for (unsigned int i = 0; i < c->n_workers; i++) {
+		pthread_mutex_lock(&c->workers[i].lock);
+		flush(&c->workers[i]);
+		pthread_mutex_unlock(&c->workers[i].lock);
+	}
+	return c->manifest >= 0 ? (uint64_t)lseek(c->manifest, 0, SEEK_END) : 0;
+}
+
+/*
+ * Between two members: what the manifest knows is in the archive up to *ret_at. A member that is written and not yet in the manifest is
+ * written again after a resume: one a thread at most.
+ */
+static int flush_archive(struct copy *c, int64_t *ret_at, uint64_t *ret_len, struct err *e)
+{
+	uint64_t at = 0;
+	int r;
+
+	pthread_mutex_lock(&c->archive_lock);
+	r = copy_stopped(c) ? -ECANCELED : arc_out_flush(c->o->archive, &at, e);
+	*ret_len = flush_logs(c);
+	pthread_mutex_unlock(&c->archive_lock);
+	*ret_at = (int64_t)at;
+	return r;
+}
+
+static int sync_all(struct copy *c, uint64_t ret_len[2], struct err *e)
+{
+	int r = loss_sync(&c->losses, ret_len, e);
+
+	if (r < 0)
+		return r;
+	if (c->manifest >= 0 && fdatasync(c->manifest) < 0)
+		return err_errno(e, "sync the manifest in '%s'", c->o->logs);
+	fault_point("copy.mark.before-sync");
+	if (c->o->archive)
+		r = arc_out_sync(c->o->archive, e);
+	else if (syncfs(c->o->dst) < 0)
+		r = err_errno(e, "sync '%s'", c->o->dst_name);
+	if (r == 0)
+		fault_point("copy.mark.synced");
+	return r;
+}
+
 /*
  * Everything that had its last change before `trust` is in the logs when they have been flushed after that moment, because a worker
  * changes and logs under its lock; then logs and destination are synced; then the mark may say so.
@@ -64,31 +141,22 @@ int copy_log_mark(struct copy *c, struct err *e)
 {
 	AUTO_FREE char *text = NULL;
 	struct timespec now;
-	int64_t trust;
+	int64_t what;
 	uint64_t len[3];
-	int r;
+	int r = 0;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	trust = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - TRUST_MARGIN_NS;
-	for (unsigned int i = 0; i < c->n_workers; i++) {
-		pthread_mutex_lock(&c->workers[i].lock);
-		flush(&c->workers[i]);
-		pthread_mutex_unlock(&c->workers[i].lock);
-	}
-	len[0] = c->manifest >= 0 ? (uint64_t)lseek(c->manifest, 0, SEEK_END) : 0;
-	r = loss_sync(&c->losses, len + 1, e);
-	if (r < 0)
+	what = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - TRUST_MARGIN_NS;
+	if (c->o->archive)
+		r = flush_archive(c, &what, &len[0], e);
+	else
+		len[0] = flush_logs(c);
+	if (r == 0)
+		r = sync_all(c, len + 1, e);
+	if (r < 0 || !c->o->mark)
 		return r;
-	if (c->manifest >= 0 && fdatasync(c->manifest) < 0)
-		return err_errno(e, "sync the manifest in '%s'", c->o->logs);
-	fault_point("copy.mark.before-sync");
-	if (syncfs(c->o->dst) < 0)
-		return err_errno(e, "sync '%s'", c->o->dst_name);
-	fault_point("copy.mark.synced");
-	if (!c->o->mark)
-		return 0;
-	text = xasprintf("trust %lld manifest %llu losses %llu text %llu", (long long)trust, (unsigned long long)len[0],
-			 (unsigned long long)len[1], (unsigned long long)len[2]);
+	text = xasprintf("%s %lld manifest %llu losses %llu text %llu", c->o->archive ? "archive" : "trust", (long long)what,
+			 (unsigned long long)len[0], (unsigned long long)len[1], (unsigned long long)len[2]);
 	pthread_mutex_lock(&c->call_lock);
 	r = c->o->mark(c->o->arg, text, e);
 	pthread_mutex_unlock(&c->call_lock);

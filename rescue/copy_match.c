@@ -77,17 +77,23 @@ enum copy_want copy_match(const struct copy *c, const struct copy_dir *d, const 
 	return want;
 }
 
-static bool is_known(const struct copy *c, const struct copy_dir *d, const char *name, const struct statx *st)
+static bool is_in(const struct manifest_set *set, const struct copy_dir *d, const char *name, const struct statx *st)
 {
 	CLEANUP(str_free) struct str path = STR_INIT;
 
 	copy_dir_path(d, name, &path);
-	return manifest_set_has(c->o->known, &(struct manifest_line){ .st = st, .path = str_cstr(&path) });
+	return manifest_set_has(set, &(struct manifest_line){ .st = st, .path = str_cstr(&path) });
 }
 
-bool copy_since(const struct copy *c, const struct copy_dir *d, const char *name, const struct statx *st)
+bool copy_since(struct copy_worker *w, const struct copy_dir *d, const char *name, const struct statx *st)
 {
+	const struct copy *c = w->c;
+
 	if (c->o->since != INT64_MIN && st->stx_mtime.tv_sec < c->o->since && st->stx_ctime.tv_sec < c->o->since)
 		return false;
-	return !c->o->known || !is_known(c, d, name, st);
+	if (c->have && is_in(c->have, d, name, st)) {
+		__atomic_fetch_add(&w->res.present, 1, __ATOMIC_RELAXED);
+		return false;
+	}
+	return !c->o->known || !is_in(c->o->known, d, name, st);
 }

@@ -30,7 +30,6 @@ static int stream(struct copy_opts *o, int fd, enum arc_filter filter, const cha
 		return r;
 	o->dst = -1;
 	o->dst_name = name;
-	o->resume = NULL;
 	r = copy_tree(o, ret, e);
 	if (r == 0)
 		return arc_out_close(o->archive, e);
@@ -38,20 +37,42 @@ static int stream(struct copy_opts *o, int fd, enum arc_filter filter, const cha
 	return r;
 }
 
-int copy_to_archive(struct copy_opts *o, const char *path, struct copy_result *ret, struct err *e)
+/* An earlier run's archive up to its last mark, or an empty one. */
+static int open_part(struct copy_opts *o, const char *part, struct err *e)
 {
-	AUTO_FREE char *part = xasprintf("%s.part", path);
-	AUTO_CLOSE int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int r;
+	int64_t at = copy_archive_mark(o->resume);
+	struct stat st;
+	int fd = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return err_errno(e, "open '%s'", part);
+	if (at < 0 || fstat(fd, &st) < 0 || st.st_size < at) {
+		at = 0;
+		o->resume = NULL;
+	}
+	if (ftruncate(fd, at) < 0 || lseek(fd, at, SEEK_SET) < 0) {
+		err_errno(e, "cut '%s'", part);
+		close(fd);
+		return e->code;
+	}
+	return fd;
+}
+
+int copy_to_archive(struct copy_opts *o, const char *path, struct copy_result *ret, struct err *e)
+{
+	AUTO_FREE char *part = xasprintf("%s.part", path);
+	AUTO_CLOSE int fd = open_part(o, part, e);
+	int r;
+
+	if (fd < 0)
+		return fd;
 	r = stream(o, fd, str_ends(path, ".zst") ? ARC_ZSTD : ARC_PLAIN, path, ret, e);
 	if (r == 0 && (fsync(fd) < 0 || rename(part, path) < 0))
 		r = err_errno(e, "finish '%s'", path);
 	if (r == 0)
 		return fs_sync_parent(path, e);
-	(void)unlink(part);
+	if (r != -ECANCELED || !o->mark_s)      /* else it goes on from there */
+		(void)unlink(part);
 	return r;
 }
 
@@ -99,6 +120,8 @@ int copy_to_command(struct copy_opts *o, const char *const *argv, struct copy_re
 
 	if (r < 0)
 		return r;
+	o->resume = NULL;
+	o->mark_s = 0;
 	sigaction(SIGPIPE, &ign, &old);
 	r = stream(o, out, ARC_ZSTD, argv[0], ret, e);
 	close(out);

@@ -306,7 +306,7 @@ int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 		}
 		err_clear(&last);
 		r = try_rung(o, &rungs[i], type, ret, &last);
-		tell(o, rungs[i].name, r < 0 ? last.msg : "holds");
+		tell(o, rungs[i].name, r < 0 ? last.msg : !ret->cow ? "holds" : ret->cow->dm_name ? "holds (dm-snapshot)" : "holds (fuse)");
 		if (r == 0)
 			return 0;
 	}

@@ -17,6 +17,7 @@ struct manifest_set;
 
 /* -EBADMSG and the number of the first line that makes no sense. */
 int manifest_set_read(struct manifest_set **ret, const char *path, struct err *e);
+int manifest_set_read_all(struct manifest_set **ret, const char *path, struct err *e);         /* partial ones too */
 int manifest_set_parse(struct manifest_set **ret, FILE *in, const char *name, struct err *e);
 bool manifest_set_has(const struct manifest_set *s, const struct manifest_line *l);
 size_t manifest_set_count(const struct manifest_set *s);

@@ -189,8 +189,9 @@ const struct step_type step_extract = {
 		  "'older' was checked, but in a state that is not the newest (an older root, or a log that could not be replayed), "
 		  "'partial' has holes, "
 		  "'linked' is another name of a file.\n\n"
-		  "Interrupted, it goes on: files that were complete before the last mark are kept, all others copied again. An archive "
-		  "and what goes to a program begin anew; when the copy fails, they end in the middle and nobody takes them for whole.",
+		  "Interrupted, it goes on: files that were complete before the last mark are kept, all others copied again. An archive is "
+		  "cut off behind the last member that a mark knows, and gone on with; it is called NAME.part until it is whole. What goes to a program "
+		  "begins anew; when the copy fails, it ends in the middle and nobody takes it for whole.",
 	.opts = opts, .size = sizeof(struct extract),
 	.effect = STEP_DURABLE, .resume = STEP_FROM_MARK,
 	.preflight = preflight, .run = run, .verify = verify,

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/tree_lib.sh"
 need_root
-need ddrescue mkfs.ext4 python3
+need ddrescue mkfs.ext4 debugfs python3
 [ -e /dev/fuse ] || { echo "/dev/fuse is missing"; exit 77; }
 
 # bad_loop IMAGE OFF LEN...: $LOOP shows the image with unreadable ranges
@@ -55,6 +55,24 @@ RESCUE_FAULT=extract.image.done:1 run_plan 137
 KEEP_STATE=1 run_plan 7
 equal "$(cat "$(report losses.txt)")" "partial: /d/f2: bytes 81920-86015: Input/output error" "losses after a kill"
 cmp "$W/want/f1" "$W/to/d/f1"
+rm -rf "$W/to" "$W/first"
+
+# a block of the inode table: its 16 files are on the list, all others come through the image
+umount -l "$W/bad"; loop_end "$LOOP"
+loop_new inodes 64M
+mkfs.ext4 -qF -b 4096 "$LOOP"
+mount "$LOOP" "$W/m"
+mkdir "$W/m/many"; for i in $(seq 100); do echo "file $i" >"$W/m/many/f$i"; done
+umount "$W/m"; loop_end "$LOOP"
+bad_loop "$W/inodes.img" $(($(debugfs -R 'imap /many/f30' "$W/inodes.img" 2>/dev/null | sed -n 's/.*at block \([0-9]*\).*/\1/p') * 4096)) 4096
+extract_plan "$LOOP" "$W/to" "image-to: $W/first"
+run_plan 7
+lost=$(grep -c '^lost: /many/f' "$(report losses.txt)")
+[ "$lost" -ge 1 ] && [ "$lost" -le 16 ] || fail "$lost files lost with a block of 16 inodes"
+equal "$(find "$W/to/many" -type f | wc -l)" $((100 - lost)) "files through the image"
+equal "$(cat "$W/to/many/f99")" "file 99" "a file through the image"
+umount -l "$W/bad"; loop_end "$LOOP"
+bad_loop "$W/disk.img" "$at" 4096
 rm -rf "$W/to" "$W/first"
 
 cat >"$W/plan.yaml" <<PLAN

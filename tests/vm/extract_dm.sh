@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# extract and image-device with Debian's kernel and its device mapper: a dirty ext4 journal is replayed on a dm-snapshot without udev; dm-error below
+# an inode table, a folder and a file, through ddrescue's image; dm-flakey read until everything is there, killed and resumed; a disk that answers
+# late, and one that never does. The disk that all of it is read from has the same content before and after.
+. "$(dirname "$0")/lib.sh"
+vm_need mkfs.ext4 ddrescue debugfs e2fsck dmsetup
+guest=$VM_DIR/guest.cpio
+vm_guest "$guest" bin:mkfs.ext4 bin:e2fsck bin:debugfs bin:ddrescue bin:dmsetup bin:blkid "$RESCUE:/bin/rescue" \
+	mod:virtio_pci mod:virtio_blk mod:ext4 mod:loop mod:fuse mod:dm-mod mod:dm-snapshot mod:dm-delay mod:dm-flakey <<'END'
+failed() { echo "FAILED: $*"; tail -n 30 /out; cat /state/*/steps/get/report.txt /state/*/steps/get/losses.txt; dmesg | tail -n 15; exit 1; }
+export DM_DISABLE_UDEV=1
+mkdir -p /mnt /state /to
+# vda: work and state | vdb: the damaged disk
+mkfs.ext4 -qF /dev/vda && mount /dev/vda /state || failed "work disk"
+mkfs.ext4 -qF -b 4096 -L victim /dev/vdb && mount /dev/vdb /mnt || failed "victim"
+mkdir /mnt/d /mnt/e
+for i in $(seq 200); do echo "file $i" >/mnt/d/f$i; echo "other $i" >/mnt/e/g$i; done
+for i in 1 2 3 4; do dd if=/dev/urandom of=/mnt/big$i bs=4096 count=100 2>/dev/null; done
+sync
+echo newest >/mnt/newest; fsync /mnt/newest
+dd if=/dev/vdb of=/state/crashed bs=1M 2>/dev/null      # as after a power cut now
+(cd /mnt && find . -type f | sort | xargs sha256sum) >/want
+umount /mnt
+dd if=/state/crashed of=/dev/vdb bs=1M 2>/dev/null; sync
+before=$(sha256sum </dev/vdb)
+serial=$(cat /sys/block/vdb/serial)
+plan() { # NAME MAPPER|"" [option: value ...]: extract from the disk, or from a device mapper's node on it
+	local name=$1 mapper=$2 o
+	shift 2
+	{ echo "plan: 1"; echo "name: $name"; echo "devices:"; echo "  src: {serial: $serial${mapper:+, mapper: $mapper}}"
+	echo "steps:"; echo "  - extract:"; echo "      id: get"; echo "      from: \"\${src}\""; echo "      to: /state/to-$name"
+	for o; do echo "      $o"; done; } >/$name.yaml
+}
+run() { # NAME CODE
+	rescue run /$1.yaml --state /state/$1 --volatile-state </dev/null >/out 2>&1; rc=$?
+	[ $rc = $2 ] || failed "$1: exit code $rc, not $2"
+}
+losses() { cat /state/$1/steps/get/losses.txt; }
+sums() { (cd /state/to-$1 && find . -type f ! -path './lost+found/*' | sort | xargs sha256sum); }
+same() { sums $1 >/have; diff /want /have >/diff || { head /diff; failed "$1: the files differ"; }; }
+nothing_changed() { echo 3 >/proc/sys/vm/drop_caches; [ "$(sha256sum </dev/vdb)" = "$before" ] || failed "$1: the source changed"; }
+
+plan journal ""
+run journal 0
+grep -q "journal replayed on an overlay': holds (dm-snapshot)" /state/journal/steps/get/report.txt || failed "no dm-snapshot"
+same journal
+nothing_changed journal
+[ -z "$(dmsetup ls | grep rescue-cow)" ] || failed "an overlay was left: $(dmsetup ls)"
+echo "JOURNAL ON DM-SNAPSHOT"
+
+# dm-error below a block of the inode table, a block of the folder /d and one of big2
+size=$(cat /sys/block/vdb/size)
+block() { debugfs -R "$1" /dev/vdb 2>/dev/null; }
+inode=$(block 'imap /e/g30' | sed -n 's/.*at block \([0-9]*\).*/\1/p') data=$(block 'bmap /big2 20')
+holes() { # TABLE-LINE-MAKER...: the disk with other targets at these blocks, in order
+	local at=0 b
+	for b in $(echo $inode $data | tr ' ' '\n' | sort -n); do
+		echo "$at $((b * 8 - at)) linear /dev/vdb $at"
+		echo "$((b * 8)) 8 error"
+		at=$((b * 8 + 8))
+	done
+	echo "$at $((size - at)) linear /dev/vdb $at"
+}
+blockdev --setro /dev/vdb 2>/dev/null
+holes | dmsetup create bad --readonly || failed "dm-error"
+plan errors bad "image-to: /state/image"
+run errors 7
+grep -q "8192 bytes in 2 places unreadable" /state/errors/steps/get/report.txt || failed "the image"
+grep -q "^partial: /big2: bytes 81920-86015: " /state/errors/steps/get/losses.txt || failed "the hole in a file"
+lost=$(losses errors | grep -c '^lost: /e/g')
+[ $lost -ge 1 ] && [ $lost -le 16 ] || failed "$lost files lost with a block of 16 inodes"
+sums errors >/have
+[ $(($(wc -l </want) - $(wc -l </have))) = $lost ] || failed "$(wc -l </have) of $(wc -l </want) files, $lost listed"
+[ "$(cat /state/to-errors/newest)" = newest ] || failed "the newest file"
+[ $(grep -vxFf /want /have | wc -l) = 1 ] || failed "more than the file with the hole differs"
+nothing_changed errors
+echo "DM-ERROR: $lost lost, a hole, $(wc -l </have) files"
+rm -rf /state/image /state/to-errors
+dmsetup remove --retry bad
+
+# dm-flakey: two seconds of three it answers; image-device reads until it has everything, killed in between
+echo "0 $size flakey /dev/vdb 0 2 1" | dmsetup create bad --readonly || failed "dm-flakey"
+cat >/flakey.yaml <<E
+plan: 1
+name: flakey
+devices:
+  src: {serial: $serial, mapper: bad}
+steps:
+  - image-device: {id: get, from: "\${src}", to: /state/image, retries: 50}
+E
+echo "0 $size delay /dev/vdb 0 40" | dmsetup create slow --readonly && dmsetup suspend bad && echo "0 $size flakey /dev/mapper/slow 0 2 1" | dmsetup load bad --readonly && dmsetup resume bad || failed "dm-delay"
+rescue run /flakey.yaml --state /state/flakey --volatile-state </dev/null >/out 2>&1 & p=$!
+for i in $(seq 300); do [ $(stat -c %b /state/image 2>/dev/null || echo 0) -lt 8000 ] || break; sleep 0.1; done
+kill -9 $p; wait $p 2>/dev/null; sleep 1
+sync
+had=$(grep -c '+' /state/flakey/steps/get/map); [ "$had" -ge 1 ] || failed "no map after the kill"
+run flakey 0
+grep -q 'nothing missing' /out || failed "flakey: something is missing"
+cmp /state/image /dev/vdb || failed "flakey: the image differs"
+nothing_changed flakey
+echo "DM-FLAKEY IMAGED, KILLED, RESUMED"
+rm /state/image
+dmsetup remove --retry bad; dmsetup remove --retry slow
+
+# reads of big3 take five seconds, reads of big4 never end (until the device is resumed, after everything was told)
+late=$(block 'bmap /big3 0') never=$(block 'bmap /big4 0')
+echo "0 $size linear /dev/vdb 0" | dmsetup create frozen --readonly
+for b in $(echo "$late delay /dev/vdb $((late * 8)) 5000
+$never linear /dev/mapper/frozen $((never * 8))" | sort -n | tr ' ' ,); do
+	echo $b | tr , ' '
+done >/ranges
+at=0; while read -r b what; do
+	echo "$at $((b * 8 - at)) linear /dev/vdb $at"; echo "$((b * 8)) 800 $what"; at=$((b * 8 + 800))
+done </ranges >/table; echo "$at $((size - at)) linear /dev/vdb $at" >>/table
+dmsetup create bad --readonly </table || failed "dm-delay: $(cat /table)"
+plan hang bad "read-timeout: 3s"
+dmsetup suspend --noflush --nolockfs frozen
+(for i in $(seq 600); do grep -q 'no answer' /state/hang/steps/get/losses.txt 2>/dev/null && break; sleep 0.1; done; echo TOLD; dmsetup resume frozen) & p=$!
+run hang 7
+wait $p
+[ "$(losses hang)" = "lost: /big4: read: no answer: Connection timed out" ] || failed "hang: $(losses hang)"
+grep -v big4 /want >/want2; sums hang >/have; cmp /want2 /have || failed "hang: the files differ"
+nothing_changed hang
+echo "LATE AND NEVER"
+END
+truncate -s 48M "$VM_DIR/victim.img"; truncate -s 600M "$VM_DIR/work.img"
+vm_new 512
+vm_direct "$VM_KERNEL" "$guest" "quiet"
+vm_disk "$VM_DIR/work.img" virtio WORK
+vm_disk "$VM_DIR/victim.img" virtio VICTIM
+vm_run 'VM-EXIT' 240
+for m in 'JOURNAL ON DM-SNAPSHOT' 'DM-ERROR: [0-9]+ lost, a hole' 'DM-FLAKEY IMAGED, KILLED, RESUMED' 'LATE AND NEVER' 'VM-EXIT 0'; do vm_has "$m"; done
+vm_text | grep -E '^(DM-|JOURNAL|LATE)'
