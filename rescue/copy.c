@@ -58,7 +58,7 @@ static void *worker_main(void *arg)
 {
 	struct copy_worker *w = arg;
 
-	w->buf = xmalloc(COPY_BUF);
+	w->buf = copy_buffer_new();
 	w->hash = w->c->o->no_hash ? NULL : hash_new(HASH_XXH3_128);
 	while (copy_pop(w)) {
 		struct copy_task *t = &w->task;
@@ -260,6 +260,7 @@ static int probe_dst(struct copy *c, struct err *e)
 	c->dst_dev = dir.st_dev;
 	c->dst_ino = dir.st_ino;
 	c->same_fs = dir.st_dev == src.st_dev;
+	c->dst_direct = copy_direct_possible(c->o->dst);
 	c->bsd_groups = true;
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		clock_gettime(CLOCK_REALTIME, &now);

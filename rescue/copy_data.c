@@ -7,6 +7,7 @@
 #define PIECE 4096              /* what is given up at once when reading fails */
 #define CLONE_MIN (128 * KIB)
 #define AHEAD (8 * MIB)
+#define BEHIND_MIN (8 * MIB)    /* from here on a second thread writes */
 
 void copy_data_begin(struct copy_worker *w)
 {
@@ -14,6 +15,7 @@ void copy_data_begin(struct copy_worker *w)
 	w->bad_errno = 0;
 	__atomic_store_n(&w->written, 0, __ATOMIC_RELAXED);
 	w->holes = 0;
+	w->direct_src = w->direct_dst = false;
 }
 
 /* Errors of the destination after which no other file can be written either. */
@@ -39,7 +41,7 @@ static ssize_t ask(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t 
 	ssize_t got;
 
 	copy_ask(w);
-	got = pread(fd, buf, n, (off_t)off);
+	got = copy_direct_read(w, fd, buf, n, off);
 	copy_answered(w);
 	return got;
 }
@@ -89,10 +91,10 @@ ssize_t copy_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t o
 	return (ssize_t)done;
 }
 
-static int write_at(struct copy_worker *w, int dst, const char *buf, size_t n, uint64_t off)
+int copy_write_at(struct copy_worker *w, int dst, const char *buf, size_t n, uint64_t off)
 {
 	while (n) {
-		ssize_t done = pwrite(dst, buf, n, (off_t)off);
+		ssize_t done = copy_direct_write(w, dst, buf, n, off);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -115,12 +117,12 @@ static int emit(struct copy_worker *w, int dst, const char *buf, size_t n, uint6
 	for (size_t i = first_bad; i < w->n_bad; i++) {
 		uint64_t from = w->bad[i].off > at ? w->bad[i].off : at, to = w->bad[i].off + w->bad[i].len;
 
-		r = write_at(w, dst, buf + (at - off), (size_t)(from - at), at);
+		r = copy_write_at(w, dst, buf + (at - off), (size_t)(from - at), at);
 		if (r < 0)
 			return r;
 		at = to > end ? end : to;
 	}
-	return write_at(w, dst, buf + (at - off), (size_t)(end - at), at);
+	return copy_write_at(w, dst, buf + (at - off), (size_t)(end - at), at);
 }
 
 static void hash_zeros(struct copy_worker *w, uint64_t n)
@@ -135,28 +137,45 @@ static void hash_zeros(struct copy_worker *w, uint64_t n)
 	}
 }
 
+/* One buffer full: read, hashed, written. Bytes, 0 at the end, or -errno of the destination. */
+static ssize_t copy_piece(struct copy_worker *w, int src, int dst, size_t want, uint64_t at)
+{
+	char *buf = w->behind ? copy_behind_buffer(w->behind) : w->buf;
+	size_t bad = w->n_bad;
+	ssize_t got;
+	int r;
+
+	if (bad && w->bad[bad - 1].off + w->bad[bad - 1].len == at)
+		bad--;
+	got = copy_read(w, src, buf, want, at);
+	if (got <= 0)
+		return 0;
+	if (w->hash)
+		hash_add(w->hash, buf, (size_t)got);
+	if (dst < 0)
+		return got;
+	if (w->behind && bad == w->n_bad)
+		r = copy_behind_put(w->behind, (size_t)got, at);
+	else if ((r = w->behind ? copy_behind_wait(w->behind) : 0) == 0)
+		r = emit(w, dst, buf, (size_t)got, at, bad);
+	return r < 0 ? r : got;
+}
+
 /* One stretch of data. *ret_end is less than `to` when the file ends earlier than it said. */
 static int copy_stretch(struct copy_worker *w, int src, int dst, uint64_t from, uint64_t to, uint64_t *ret_end)
 {
 	uint64_t at = from;
 
 	while (at < to && !copy_stopped(w->c)) {
-		size_t want = to - at > COPY_BUF ? COPY_BUF : (size_t)(to - at), bad = w->n_bad;
 		ssize_t got;
-		int r;
 
-		if (to - at > AHEAD && at % AHEAD == 0)
+		if (!w->direct_src && to - at > AHEAD && at % AHEAD == 0)
 			(void)readahead(src, (off64_t)(at + AHEAD), AHEAD);
-		if (bad && w->bad[bad - 1].off + w->bad[bad - 1].len == at)
-			bad--;
-		got = copy_read(w, src, w->buf, want, at);
-		if (got <= 0)
+		got = copy_piece(w, src, dst, to - at > COPY_BUF ? COPY_BUF : (size_t)(to - at), at);
+		if (got < 0)
+			return (int)got;
+		if (got == 0)
 			break;
-		if (w->hash)
-			hash_add(w->hash, w->buf, (size_t)got);
-		r = dst < 0 ? 0 : emit(w, dst, w->buf, (size_t)got, at, bad);
-		if (r < 0)
-			return r;
 		at += (uint64_t)got;
 	}
 	*ret_end = at;
@@ -207,9 +226,31 @@ static bool is_sparse(const struct statx *st)
 	return st->stx_blocks * 512 < st->stx_size;
 }
 
-static int copy_any(struct copy_worker *w, int src, int dst, const struct statx *st)
+static int copy_content(struct copy_worker *w, int src, int dst, const struct statx *st, bool sparse)
 {
 	uint64_t end = 0;
+	int r, late = 0;
+
+	if (dst >= 0 && st->stx_size >= BEHIND_MIN)
+		w->behind = copy_behind_new(w, dst);
+	r = sparse ? copy_sparse(w, src, dst, st->stx_size) : copy_stretch(w, src, dst, 0, st->stx_size, &end);
+	if (w->behind)
+		late = copy_behind_end(w->behind);
+	w->behind = NULL;
+	if (late < 0)
+		return late;
+	return r == 0 && !sparse && end < st->stx_size && !copy_stopped(w->c) ? -ENODATA : r;
+}
+
+/* What could not be read has no blocks, also where they had been reserved. */
+static void punch_bad(struct copy_worker *w, int dst)
+{
+	for (size_t i = 0; i < w->n_bad; i++)
+		(void)fallocate(dst, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)w->bad[i].off, (off_t)w->bad[i].len);
+}
+
+static int copy_any(struct copy_worker *w, int src, int dst, const struct statx *st)
+{
 	bool sparse = is_sparse(st);
 	int r;
 
@@ -217,9 +258,11 @@ static int copy_any(struct copy_worker *w, int src, int dst, const struct statx 
 		(void)posix_fadvise(src, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (clone_data(w, src, dst, st->stx_size))
 		dst = -1;
-	r = sparse ? copy_sparse(w, src, dst, st->stx_size) : copy_stretch(w, src, dst, 0, st->stx_size, &end);
-	if (r == 0 && !sparse && end < st->stx_size && !copy_stopped(w->c))
-		r = -ENODATA;
+	if (!sparse)
+		copy_direct_begin(w, src, dst, st->stx_size);
+	r = copy_content(w, src, dst, st, sparse);
+	if (dst >= 0 && w->n_bad)
+		punch_bad(w, dst);
 	if (dst >= 0 && (r == 0 || r == -ENODATA) && (sparse || w->n_bad) && ftruncate(dst, (off_t)st->stx_size) < 0)
 		return -errno;
 	return r;

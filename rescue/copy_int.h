@@ -62,7 +62,7 @@ struct copy;
 struct copy_worker {
 	struct copy *c;
 	pthread_t thread;
-	char *buf;
+	char *buf;                      /* COPY_BUF bytes, from copy_buffer_new */
 	struct hash *hash;
 	struct copy_task task;          /* at hand; under copy.lock */
 	_Atomic int64_t asked_ms;       /* since when it waits for the source, 0: it does not */
@@ -75,6 +75,8 @@ struct copy_worker {
 	size_t n_bad;
 	int bad_errno;
 	uint64_t written, holes;
+	bool direct_src, direct_dst;    /* past the page cache */
+	struct copy_behind *behind;     /* or NULL: written by the worker itself */
 	/* shared with the marker */
 	pthread_mutex_t lock;
 	struct str log;                 /* manifest lines not yet written */
@@ -113,7 +115,7 @@ struct copy {
 	uint64_t mnt_id;
 	dev_t dst_dev;
 	ino_t dst_ino;
-	bool same_fs, bsd_groups;
+	bool same_fs, bsd_groups, dst_direct;
 	uid_t uid;
 	gid_t gid;
 	const char *skip_first;         /* set while the main walk runs: paths of `first` are done already */
@@ -175,8 +177,31 @@ int copy_data(struct copy_worker *w, int src, int dst, const struct statx *st);
 /* Reads up to n bytes at off into buf; ranges that cannot be read become zeros and are noted. Bytes (short only at the end), or -errno: none at all. */
 ssize_t copy_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);
 void copy_data_begin(struct copy_worker *w);
+int copy_write_at(struct copy_worker *w, int dst, const char *buf, size_t n, uint64_t off);       /* all of it; -errno */
 void copy_bad_range(struct copy_worker *w, uint64_t off, uint64_t len, int err);
 bool copy_write_is_fatal(int err);
+
+/* copy_direct.c */
+bool copy_direct_possible(int dst);
+/* dst -1: nothing is written. From here on the descriptors are used with the next two only. */
+void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size);
+ssize_t copy_direct_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);            /* like pread(2) */
+ssize_t copy_direct_write(struct copy_worker *w, int fd, const char *buf, size_t n, uint64_t off);     /* like pwrite(2) */
+static inline char *copy_buffer_new(void)
+{
+	void *p = NULL;
+
+	if (posix_memalign(&p, 4096, COPY_BUF) != 0)
+		abort();
+	return p;
+}
+
+/* copy_behind.c */
+struct copy_behind *copy_behind_new(struct copy_worker *w, int dst);    /* NULL: no thread to be had */
+char *copy_behind_buffer(struct copy_behind *b);                       /* waits for a free one */
+int copy_behind_put(struct copy_behind *b, size_t n, uint64_t off);     /* 0, or -errno of an earlier one */
+int copy_behind_wait(struct copy_behind *b);                            /* until all is written; the same */
+int copy_behind_end(struct copy_behind *b);                             /* waits, frees; the same */
 
 /* copy_meta.c */
 /* Attributes, owner, mode of an open file or folder whose source is open too. */

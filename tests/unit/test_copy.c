@@ -133,9 +133,60 @@ static void test_the_second_look_finds_a_changed_byte(void **state)
 	unit_dir_end(dir);
 }
 
+/* PATH.sparse: the same size, nothing but its last 4 KiB is data. */
+static void sparse_twin(const char *path, size_t size)
+{
+	AUTO_FREE char *twin = xasprintf("%s.sparse", path);
+	AUTO_CLOSE int fd = open(twin, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	if (size > 8192)
+		assert_int_equal(pwrite(fd, "data", 4, (off_t)size - 4096), 4);
+}
+
+/* Sizes on both sides of where reading, then writing, goes past the page cache, and where a second thread writes. */
+static void make_sizes(const char *src)
+{
+	static const size_t sizes[] = { 1, 4095, 131071, 131072, 131073, 1048575, 1048576, 1048577, 1052672, 8388607, 8388608, 12587009 };
+	AUTO_FREE char *text = xmalloc(sizes[ARRAY_SIZE(sizes) - 1]);
+	uint32_t x = 2463534242U;
+
+	for (size_t i = 0; i < sizes[ARRAY_SIZE(sizes) - 1]; i++) {
+		x = x * 1664525U + 1013904223U;
+		text[i] = (char)(x >> 24);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		char name[32];
+		AUTO_FREE char *path = NULL;
+
+		snprintf(name, sizeof(name), "%zu", sizes[i]);
+		path = fs_join(src, name);
+		assert_int_equal(fs_write_atomic(path, text, sizes[i], 0640, NULL), 0);
+		sparse_twin(path, sizes[i]);
+	}
+}
+
+static void test_every_size_arrives(void **state)
+{
+	char *dir = unit_dir();
+	AUTO_FREE char *src = fs_join(dir, "src"), *dst = fs_join(dir, "dst"), *logs = fs_join(dir, "logs");
+	struct copy_result res;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_mkdir_p(src, 0755, NULL), 0);
+	make_sizes(src);
+	assert_int_equal(run(src, dst, logs, NULL, &res, &e), 0);
+	assert_int_equal(res.lost + res.partial + res.meta, 0);
+	assert_int_equal(res.bytes, told_bytes);
+	expect_same(src, dst);
+	unit_dir_end(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_size_arrives),
 		cmocka_unit_test(test_copies_all_and_resumes_from_a_mark), cmocka_unit_test(test_the_second_look_finds_a_changed_byte),
 	};
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Past the page cache. A copy reads every byte once and writes it once, so the cache only costs: two more passes through memory for each byte
+ * (a third of the time on a machine whose disks are fast), and what other programs had in it. Small files stay with the cache: there the
+ * kernel gathers many into one write. open(2), O_DIRECT; a filesystem that does not want it says EINVAL, and is asked the usual way.
+ */
+#include "copy_int.h"
+
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#define READ_MIN (128 * KIB)
+#define WRITE_MIN (1 * MIB)
+#define UNIT 4096               /* no block device in use wants more */
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+
+static bool set_direct(int fd, bool on)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
+/* btrfs would write it through the cache all the same, because of its checksums, and not compressed. */
+bool copy_direct_possible(int dst)
+{
+	struct statfs fs;
+
+	return fstatfs(dst, &fs) == 0 && (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
+}
+
+/* All blocks at once and in one piece: nothing else knows how long the file becomes. */
+static bool reserve(int dst, uint64_t size)
+{
+	return fallocate(dst, 0, 0, (off_t)size) == 0;
+}
+
+void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size)
+{
+	w->direct_src = size >= READ_MIN && set_direct(src, true);
+	w->direct_dst = dst >= 0 && size >= WRITE_MIN && w->c->dst_direct && reserve(dst, size) && set_direct(dst, true);
+}
+
+/* Reads up to n bytes; buf has room for n rounded up to UNIT. */
+ssize_t copy_direct_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off)
+{
+	ssize_t got;
+
+	if (w->direct_src) {
+		got = pread(fd, buf, (n + UNIT - 1) / UNIT * UNIT, (off_t)off);
+		if (got >= 0 || errno != EINVAL)
+			return got > (ssize_t)n ? (ssize_t)n : got;
+		w->direct_src = false;
+		(void)set_direct(fd, false);
+	}
+	return pread(fd, buf, n, (off_t)off);
+}
+
+/* The last bytes of a file are less than a block: they, and what the filesystem does not want directly, go through the cache. */
+ssize_t copy_direct_write(struct copy_worker *w, int fd, const char *buf, size_t n, uint64_t off)
+{
+	ssize_t done;
+
+	if (w->direct_dst && n >= UNIT) {
+		done = pwrite(fd, buf, n / UNIT * UNIT, (off_t)off);
+		if (done >= 0 || errno != EINVAL)
+			return done;
+	}
+	if (w->direct_dst) {
+		w->direct_dst = false;
+		(void)set_direct(fd, false);
+	}
+	return pwrite(fd, buf, n, (off_t)off);
+}
