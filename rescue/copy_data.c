@@ -242,11 +242,16 @@ static int copy_content(struct copy_worker *w, int src, int dst, const struct st
 	return r == 0 && !sparse && end < st->stx_size && !copy_stopped(w->c) ? -ENODATA : r;
 }
 
-/* What could not be read has no blocks, also where they had been reserved. */
-static void punch_bad(struct copy_worker *w, int dst)
+/* What could not be read has no blocks, also where they had been reserved; at the end of the file that goes for the whole last block. */
+static void punch_bad(struct copy_worker *w, int dst, uint64_t size)
 {
-	for (size_t i = 0; i < w->n_bad; i++)
-		(void)fallocate(dst, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)w->bad[i].off, (off_t)w->bad[i].len);
+	for (size_t i = 0; i < w->n_bad; i++) {
+		uint64_t off = w->bad[i].off, len = w->bad[i].len;
+
+		if (off + len == size)
+			len += PIECE;
+		(void)fallocate(dst, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len);
+	}
 }
 
 static int copy_any(struct copy_worker *w, int src, int dst, const struct statx *st)
@@ -262,7 +267,7 @@ static int copy_any(struct copy_worker *w, int src, int dst, const struct statx 
 		copy_direct_begin(w, src, dst, st->stx_size);
 	r = copy_content(w, src, dst, st, sparse);
 	if (dst >= 0 && w->n_bad)
-		punch_bad(w, dst);
+		punch_bad(w, dst, st->stx_size);
 	if (dst >= 0 && (r == 0 || r == -ENODATA) && (sparse || w->n_bad) && ftruncate(dst, (off_t)st->stx_size) < 0)
 		return -errno;
 	return r;
