@@ -5,6 +5,7 @@
 #include "bac_index.h"
 #include "child.h"
 #include "fs.h"
+#include "rootmap.h"
 
 static int write_config(const char *volumes, const char *media, const char *dir, char **ret, struct err *e)
 {
@@ -86,6 +87,9 @@ int bac_bextract(const char *volumes, const char *bsr, const char *to, struct st
 	got = restored(str_cstr(&out));
 	if (!got)
 		return err_set(e, -ENODATA, "bextract restored no file: its words are in joblog.txt in the step's folder");
+	r = rootmap_sync(to, e);
+	if (r < 0)
+		return r;
 	step_note(io, "bextract restored %llu of %llu files", (unsigned long long)got, (unsigned long long)want);
 	step_degraded(io, "bextract restores no ACLs, attributes and capabilities and compares no digests%s: its words are in joblog.txt",
 		      got < want ? ", and files are missing" : complains(str_cstr(&out)) ? ", and it complained" : "");

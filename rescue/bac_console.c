@@ -6,8 +6,10 @@
 
 #include "bac_fd.h"
 #include "bac_index.h"
+#include "bac_resume.h"
 #include "child.h"
 #include "fs.h"
+#include "rootmap.h"
 
 #define ASK_S 90                /* one question to the Director */
 
@@ -194,7 +196,7 @@ static bool runs(char status)
 }
 
 /* Polls to the job's end. A Director that does not answer for a while (it is restarted, the network flaps) is asked again until silence is over. */
-static int wait_job(const struct bac_console *c, const char *client, struct bac_job *j, struct err *e)
+static int wait_job(const struct bac_console *c, const char *client, struct bac_resume *resume, struct bac_job *j, struct err *e)
 {
 	struct bac_job last = *j;
 	uint64_t since = now();
@@ -227,11 +229,14 @@ static int wait_job(const struct bac_console *c, const char *client, struct bac_
 			return err_set(e, -ETIMEDOUT, "job %llu made no progress for %llu seconds and was cancelled: %s", (unsigned long long)j->id,
 				       (unsigned long long)c->silence_s, why);
 		}
+		if (resume && bac_resume_mark(resume, e) < 0)
+			return e->code;
 		usleep(1000000);
 	}
 }
 
-static int judge(const struct bac_console *c, const struct bac_job *j, struct err *e)
+/* `resumed`: files of an earlier attempt are there, so that none may be missing. */
+static int judge(const struct bac_console *c, const struct bac_job *j, bool resumed, struct err *e)
 {
 	AUTO_FREE char *text = xasprintf("job %llu ended with status %c: %llu files, %llu errors", (unsigned long long)j->id, j->status,
 					 (unsigned long long)j->files, (unsigned long long)j->errors);
@@ -242,7 +247,7 @@ static int judge(const struct bac_console *c, const struct bac_job *j, struct er
 	step_note(c->io, "%s", text);
 	if (j->status != 'T' && j->status != 'W')
 		return err_set(e, -EIO, "%s: its log is joblog.txt in the step's folder", text);
-	if (!j->files)
+	if (!j->files && !resumed)
 		return err_set(e, -ENODATA, "%s: nothing was selected (client, fileset, time?)", text);        /* T88 */
 	if (j->errors || j->status == 'W')
 		step_degraded(c->io, "%s: its log is joblog.txt in the step's folder", text);
@@ -294,32 +299,37 @@ static char *before_words(const char *before)
 	return xasprintf("before=\"%s\" select", buf);
 }
 
-static int restore_job(const struct bac_console *c, struct err *e)
+static int restore_job(const struct bac_console *c, struct bac_resume *resume, struct err *e)
 {
 	AUTO_FREE char *when = before_words(c->before);
-	AUTO_FREE char *cmd = xasprintf("restore client=\"%s\" restoreclient=\"%s\" fileset=\"%s\" where=\"%s\" restorejob=\"%s\" replace=always "
-					"%s all done yes", c->client, c->restore_client, c->fileset, c->where, c->job, when);
+	AUTO_FREE char *cmd = xasprintf("restore client=\"%s\" restoreclient=\"%s\" fileset=\"%s\" where=\"%s\" restorejob=\"%s\" replace=%s "
+					"%s all done yes", c->client, c->restore_client, c->fileset, c->where, c->job, resume->goes_on ? "ifolder" : "always", when);
 	struct bac_job j = { 0 };
 	int r = start_job(c, cmd, &j.id, e);
 
 	if (r == 0)
 		step_note(c->io, "job %llu restores client '%s'", (unsigned long long)j.id, c->client);
 	if (r == 0)
-		r = wait_job(c, c->restore_client, &j, e);
+		r = wait_job(c, c->restore_client, resume, &j, e);
 	if (r < 0 && j.id)
 		keep_log(c, j.id, NULL);
-	return r < 0 ? r : judge(c, &j, e);
+	if (r == 0)
+		r = rootmap_sync(c->where, e);
+	return r < 0 ? r : judge(c, &j, resume->goes_on, e);
 }
 
 int bac_console_restore(const struct bac_console *c, struct err *e)
 {
 	struct bac_fd fd = BAC_FD_INIT;
+	struct bac_resume resume;
 	int r = check_words(c, e);
 
+	if (r == 0)
+		r = bac_resume_begin(&resume, c->io, c->where, e);
 	if (r == 0 && c->fd_config)
 		r = bac_fd_start(&fd, c->fd_config, step_runtime_dir(c->io), 'r', e);
 	if (r == 0)
-		r = restore_job(c, e);
+		r = restore_job(c, &resume, e);
 	bac_fd_stop(&fd);
 	return r;
 }
@@ -337,11 +347,11 @@ int bac_console_backup(const struct bac_console *c, const char *level, struct ba
 	if (r == 0)
 		r = start_job(c, cmd, &j.id, e);
 	if (r == 0)
-		r = wait_job(c, c->client, &j, e);
+		r = wait_job(c, c->client, NULL, &j, e);
 	if (r < 0 && j.id)
 		keep_log(c, j.id, NULL);
 	if (r == 0)
-		r = judge(c, &j, e);
+		r = judge(c, &j, false, e);
 	bac_fd_stop(&fd);
 	*ret = j;
 	return r;

@@ -8,6 +8,7 @@ set -eu
 . "$(dirname "$0")/tree_lib.sh"
 bac_need mkfs.ext4
 bac_lab
+trap 'rc=$?; set +e; bac_stop; umount -R "$lab/to" 2>/dev/null; rm -rf "$lab"; exit $rc' EXIT
 tree_full "$lab/src"
 python3 - "$lab/src" <<'PY'
 import os, random, sys

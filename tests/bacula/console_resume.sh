@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The engine bconsole goes on after a kill and after a power cut: what was restored and on the disk before the last mark stays, what is younger comes
+# again, the result is that of a restore that was never disturbed. KILLS: how many restores, one more than power cuts (2).
+if [ -z "${IN_RESUME:-}" ]; then exec env IN_RESUME=1 unshare --mount --propagation private bash "$0" "$@"; fi
+set -eu
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/tree_lib.sh"
+bac_need mkfs.ext4
+bac_lab
+trap 'rc=$?; set +e; bac_stop; umount -R "$lab/to" 2>/dev/null; rm -rf "$lab"; exit $rc' EXIT
+tree_full "$lab/src"
+touch -d '2035-01-01' "$lab/src/usr/bin/grep"
+python3 - "$lab/src" <<'PY'
+import os, random, sys
+r = random.Random(5)
+for i in range(1800):
+    d = "%s/var/many/d%d" % (sys.argv[1], i // 100)
+    os.makedirs(d, exist_ok=True)
+    open("%s/f%d" % (d, i), "wb").write(r.randbytes(r.choice([0, 100, 5000, 40000])))
+    if i % 20 == 0: os.link("%s/f%d" % (d, i), "%s/l%d" % (d, i))
+PY
+BAC_OPTIONS="signature = SHA1; aclsupport = yes; xattrsupport = yes; sparse = yes"
+bac_start
+bac_run Full
+kill "$bac_pid_fd"
+wait "$bac_pid_fd" 2>/dev/null || true
+# slow enough to be killed in the middle
+sed -i 's/^FileDaemon {/&\n  Maximum Bandwidth Per Job = 4 mb\/s\n/' "$lab/etc/fd.conf"
+
+cat >"$lab/plan.yaml" <<END
+plan: 1
+name: test
+steps:
+  - bacula-restore: {id: r, to: $lab/to, engine: bconsole, console-config: $lab/etc/bconsole.conf, fd-config: $lab/etc/fd.conf, client: web-01-fd, fileset: FS, restore-job: restore, skeleton: no}
+END
+disks() { # disks NUMBER: root and var, two filesystems, at $lab/to
+	mkdir -p "$lab/to"
+	mount -o loop "$lab/root$1.img" "$lab/to"
+	mkdir -p "$lab/to/$lab/src/var"
+	mount -o loop "$lab/var$1.img" "$lab/to/$lab/src/var"
+}
+undisks() { umount "$lab/to/$lab/src/var" "$lab/to"; }
+fresh() {
+	rm -rf "$lab"/*.img "$lab/state"
+	truncate -s 300M "$lab/root1.img" "$lab/var1.img"
+	for d in root1 var1; do mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=1 "$lab/$d.img"; done
+	disks 1
+	rmdir "$lab/to/lost+found" "$lab/to/$lab/src/var/lost+found"
+}
+go() { "$RESCUE" run "$lab/plan.yaml" --state "$lab/state" --volatile-state >"$lab/out" 2>&1 </dev/null; }
+picture() { python3 "$top/tests/bacula/manifest.py" "$lab/to/$lab/src"; }
+times() { (cd "$lab/to" && find . -type f ! -name '*
+*' -print0 | xargs -0 stat -c '%n %.Z %.W' | sort); }
+
+fresh
+t0=$(date +%s)
+go || { cat "$lab/out"; exit 1; }
+echo "undisturbed: $(($(date +%s) - t0)) s"
+picture >"$lab/m"
+python3 "$top/tests/bacula/manifest.py" "$lab/src" >"$lab/orig"
+cmp -s "$lab/m" "$lab/orig" || echo "what the File Daemon itself does not bring back: $(diff "$lab/orig" "$lab/m" | grep -c '^<') entries"
+undisks
+
+# what was there at the interruption, what is there at the end, and the mark: judge NAME
+judge() {
+	python3 - "$lab/before" "$lab/after" "$(grep -o 'console%20[0-9]*' "$lab/state/journal" | sed -n "${2}p" | sed "s|.*%20||")" "$1" <<'PY'
+import sys
+def load(p):
+    return {l.rsplit(" ", 2)[0]: (float(l.rsplit(" ", 2)[1]), l.rsplit(" ", 2)[2]) for l in open(p, errors="surrogateescape")}
+before, after, mark = load(sys.argv[1]), load(sys.argv[2]), int(sys.argv[3]) / 1000
+old = [n for n in before if before[n][0] < mark - 0.2]
+kept = [n for n in before if after[n][1] == before[n][1]]        # time of birth: a further hard link changes the other one
+print("%s: %d files were there, %d of them older than the mark; %d stayed, %d were restored again or for the first time" %
+      (sys.argv[4], len(before), len(old), len(kept), len(after) - len(kept)))
+assert old and set(old) <= set(kept), "older than the mark, and restored again: %s" % (set(old) - set(kept))
+assert all(before[n][0] < mark for n in kept), "younger than the mark, and kept"
+PY
+}
+same() { picture >"$lab/got"; diff "$lab/m" "$lab/got" >"$lab/diff" || { cat "$lab/out"; echo "the tree is another one:"; head -20 "$lab/diff"; exit 1; }; }
+
+for ((k = 2; k <= ${KILLS:-2}; k++)); do
+	fresh
+	rc=0
+	{ RESCUE_FAULT=bacula.console.marked:$((k - 1)) go || rc=$?; } 2>/dev/null
+	[ $rc = 137 ] || { cat "$lab/out"; echo "exit code $rc, wanted to be killed"; exit 1; }
+	for d in root var; do cp --sparse=always "$lab/${d}1.img" "$lab/${d}2.img"; done       # the power goes
+	undisks
+	disks 2
+	times >"$lab/before"
+	go || { cat "$lab/out"; exit 1; }
+	times >"$lab/after"
+	judge "power cut after mark $((k - 1))" $k
+	same
+	undisks
+done
+
+# killed without a power cut, between marks; and again before the second attempt has a mark
+fresh
+timeout -s KILL 6 "$RESCUE" run "$lab/plan.yaml" --state "$lab/state" --volatile-state >"$lab/out" 2>&1 </dev/null && exit 1
+sleep 1
+times >"$lab/before"
+timeout -s KILL 2 "$RESCUE" run "$lab/plan.yaml" --state "$lab/state" --volatile-state >"$lab/out" 2>&1 </dev/null && exit 1
+sleep 1
+n=$(grep -c 'console%20[0-9]' "$lab/state/journal")
+go || { cat "$lab/out"; exit 1; }
+times >"$lab/after"
+judge "killed twice" "$n"
+same
+undisks
+
+# files were there before the first attempt: nobody can tell them from restored ones, so all is restored again
+fresh
+mkdir -p "$lab/to/$lab/src"; echo mine >"$lab/to/$lab/src/stays"; touch -d '2001-01-01' "$lab/to/$lab/src/stays"
+timeout -s KILL 5 "$RESCUE" run "$lab/plan.yaml" --state "$lab/state" --volatile-state >"$lab/out" 2>&1 </dev/null && exit 1
+sleep 1
+go || { cat "$lab/out"; exit 1; }
+same
+undisks
