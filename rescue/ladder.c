@@ -15,6 +15,7 @@ enum prepare {
 	ON_OVERLAY,             /* a writable copy: the kernel replays the journal there */
 	BTRFS_SUPER,            /* overlay: the newest of the other superblocks over the first */
 	BTRFS_CHUNKS,           /* overlay: an older chunk root */
+	BTRFS_REMAP,            /* overlay: a chunk tree from what the other trees say */
 	BTRFS_OLDER_1,          /* overlay: older roots, how many before the newest */
 	BTRFS_OLDER_2,
 	BTRFS_OLDER_3,
@@ -40,6 +41,7 @@ struct rung {
 #define OLD ",rescue=usebackuproot"
 
 /*
+ * A chunk tree is made anew last, because the whole device is read for that: without one no other rung holds.
  * What can show the newest state comes before what can show an older one, checked or not: an older one must never win silently.
  * Each rescue mode is an option of its own: kernels since 6.8 refuse "rescue=a:b", all others take both (T73).
  */
@@ -64,6 +66,7 @@ static const struct rung rungs[] = {
 	{ "btrfs", "second root before the newest, on an overlay, all", BTRFS_OLDER_2, TOP ",degraded,rescue=all", IGN, true },
 	{ "btrfs", "third root before the newest, on an overlay, all", BTRFS_OLDER_3, TOP ",degraded,rescue=all", IGN, true },
 	{ "btrfs", "older roots, all", ON_DEVICE, TOP ",degraded,rescue=all" OLD, IGN, true },
+	{ "btrfs", "chunk tree made anew on an overlay", BTRFS_REMAP, TOP ",degraded" NOLOG, SUM, false },
 	{ "ext4", "read-only", CLEAN_ONLY, NULL, NON, false },
 	{ "ext4", "journal replayed on an overlay", ON_OVERLAY, NULL, NON, false },
 	{ "ext4", "another superblock on an overlay, journal replayed", EXT_SUPER, NULL, NON, false },
@@ -129,6 +132,8 @@ static int prepare(enum prepare how, const char *overlay, const char *type, stru
 		return ladder_btrfs_other(overlay, e);
 	case BTRFS_CHUNKS:
 		return ladder_btrfs_older_chunks(overlay, e);
+	case BTRFS_REMAP:
+		return ladder_btrfs_chunks(overlay, e);
 	case BTRFS_OLDER_1:
 	case BTRFS_OLDER_2:
 	case BTRFS_OLDER_3:

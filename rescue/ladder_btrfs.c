@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Superblocks of a btrfs: which is the newest state, which state is mounted. Format: linux/btrfs_tree.h. */
-#include "ladder_int.h"
+#include "ladder_btrfs.h"
 
 #include <fcntl.h>
 #include <linux/btrfs.h>
@@ -8,58 +8,29 @@
 
 #include "hash.h"
 
-#define SUPER_SIZE 4096
-#define SUM_SIZE 32
 #define AT_BYTENR 0x30
 #define AT_MAGIC 0x40
-#define AT_GENERATION 0x48
-#define AT_LOG_ROOT 0x60
-#define AT_ROOT 0x50
-#define AT_CHUNK_ROOT 0x58
-#define AT_BYTES_USED 0x78
-#define AT_CHUNK_GENERATION 0xa4
-#define AT_SUM_TYPE 0xc4
-#define AT_ROOT_LEVEL 0xc6
-#define AT_CHUNK_LEVEL 0xc7
-/* Four backups of the roots: pairs of address and generation, then sizes and levels. */
-#define AT_BACKUPS 0xb2b
-#define BACKUPS 4
-#define BACKUP_SIZE 168
-#define IN_BACKUP_CHUNK 16
-#define IN_BACKUP_BYTES_USED 104
-#define IN_BACKUP_LEVEL 152
 
 static const uint64_t places[] = { 64 * KIB, 64 * MIB, 256 * GIB };
 
-static uint64_t le64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 7; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
-
-/* The checksum of a superblock, padded with zeros; false: of a kind that we cannot compute. */
-static bool sum_of(const uint8_t *sb, uint8_t ret[SUM_SIZE])
+bool ladder_btrfs_sum(unsigned int type, const uint8_t *block, size_t size, uint8_t ret[BTRFS_SUM])
 {
 	static const enum hash_type types[] = { [1] = HASH_XXH64, [2] = HASH_SHA256 };
-	unsigned int type = sb[AT_SUM_TYPE] | sb[AT_SUM_TYPE + 1] << 8;
 	uint8_t out[HASH_MAX];
 	struct hash *h;
 	uint32_t crc;
 	size_t n;
 
-	memset(ret, 0, SUM_SIZE);
+	memset(ret, 0, BTRFS_SUM);
 	if (type == 0) {
-		crc = hash_crc32c(0, sb + SUM_SIZE, SUPER_SIZE - SUM_SIZE);
+		crc = hash_crc32c(0, block + BTRFS_SUM, size - BTRFS_SUM);
 		memcpy(ret, &crc, 4);
 		return true;
 	}
 	h = type < ARRAY_SIZE(types) ? hash_new(types[type]) : NULL;
 	if (!h)
 		return false;
-	hash_add(h, sb + SUM_SIZE, SUPER_SIZE - SUM_SIZE);
+	hash_add(h, block + BTRFS_SUM, size - BTRFS_SUM);
 	n = hash_end(h, out);
 	hash_free(h);
 	for (size_t i = 0; i < n; i++)          /* XXH64 is written with its highest byte first, and on disk with its lowest */
@@ -67,14 +38,19 @@ static bool sum_of(const uint8_t *sb, uint8_t ret[SUM_SIZE])
 	return true;
 }
 
+static bool sum_of(const uint8_t *sb, uint8_t ret[BTRFS_SUM])
+{
+	return ladder_btrfs_sum(sb[AT_SUM_TYPE] | sb[AT_SUM_TYPE + 1] << 8, sb, SUPER_SIZE, ret);
+}
+
 /* A checksum that we cannot compute is taken for right when the block lies where it says that it lies. */
 static bool read_super(int fd, uint64_t at, uint8_t sb[SUPER_SIZE])
 {
-	uint8_t sum[SUM_SIZE];
+	uint8_t sum[BTRFS_SUM];
 
-	if (pread(fd, sb, SUPER_SIZE, (off_t)at) != SUPER_SIZE || memcmp(sb + AT_MAGIC, "_BHRfS_M", 8) != 0 || le64(sb + AT_BYTENR) != at)
+	if (pread(fd, sb, SUPER_SIZE, (off_t)at) != SUPER_SIZE || memcmp(sb + AT_MAGIC, "_BHRfS_M", 8) != 0 || btrfs_le64(sb + AT_BYTENR) != at)
 		return false;
-	return !sum_of(sb, sum) || memcmp(sb, sum, SUM_SIZE) == 0;
+	return !sum_of(sb, sum) || memcmp(sb, sum, BTRFS_SUM) == 0;
 }
 
 static void newest_of(const char *device, struct ladder_super *ret)
@@ -83,8 +59,8 @@ static void newest_of(const char *device, struct ladder_super *ret)
 	uint8_t sb[SUPER_SIZE];
 
 	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(places); i++)
-		if (read_super(fd, places[i], sb) && le64(sb + AT_GENERATION) > ret->generation)
-			*ret = (struct ladder_super){ le64(sb + AT_GENERATION), le64(sb + AT_LOG_ROOT) };
+		if (read_super(fd, places[i], sb) && btrfs_le64(sb + AT_GENERATION) > ret->generation)
+			*ret = (struct ladder_super){ btrfs_le64(sb + AT_GENERATION), btrfs_le64(sb + AT_LOG_ROOT) };
 }
 
 void ladder_btrfs_newest(const char *device, const struct strv *more, struct ladder_super *ret)
@@ -105,29 +81,28 @@ uint64_t ladder_btrfs_mounted(const char *at)
 	return args.generation;
 }
 
-static int write_first(int fd, uint8_t sb[SUPER_SIZE], struct err *e)
+int ladder_btrfs_write_first(int fd, uint8_t sb[SUPER_SIZE], struct err *e)
 {
-	uint8_t sum[SUM_SIZE];
+	uint8_t sum[BTRFS_SUM];
 
 	for (int i = 0; i < 8; i++)
 		sb[AT_BYTENR + i] = (uint8_t)(places[0] >> (8 * i));
 	if (!sum_of(sb, sum))
 		return err_set(e, -EOPNOTSUPP, "its kind of checksum cannot be computed here");
-	memcpy(sb, sum, SUM_SIZE);
+	memcpy(sb, sum, BTRFS_SUM);
 	if (pwrite(fd, sb, SUPER_SIZE, (off_t)places[0]) != SUPER_SIZE || fsync(fd) < 0)
 		return err_errno(e, "write the first superblock of the overlay");
 	return 0;
 }
 
-/* The newest superblock that is whole, wherever it lies. */
-static bool best_super(int fd, uint8_t ret[SUPER_SIZE])
+bool ladder_btrfs_super(int fd, uint8_t ret[SUPER_SIZE])
 {
 	uint8_t sb[SUPER_SIZE];
 	uint64_t newest = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (read_super(fd, places[i], sb) && le64(sb + AT_GENERATION) > newest) {
-			newest = le64(sb + AT_GENERATION);
+		if (read_super(fd, places[i], sb) && btrfs_le64(sb + AT_GENERATION) > newest) {
+			newest = btrfs_le64(sb + AT_GENERATION);
 			memcpy(ret, sb, SUPER_SIZE);
 		}
 	return newest != 0;
@@ -140,9 +115,9 @@ static const uint8_t *backup_below(const uint8_t *sb, size_t at, uint64_t below)
 
 	for (size_t i = 0; i < BACKUPS; i++) {
 		const uint8_t *b = sb + AT_BACKUPS + i * BACKUP_SIZE;
-		uint64_t generation = le64(b + at + 8);
+		uint64_t generation = btrfs_le64(b + at + 8);
 
-		if (le64(b + at) && generation && generation < below && (!best || generation > le64(best + at + 8)))
+		if (btrfs_le64(b + at) && generation && generation < below && (!best || generation > btrfs_le64(best + at + 8)))
 			best = b;
 	}
 	return best;
@@ -155,21 +130,21 @@ int ladder_btrfs_older(const char *overlay, unsigned int steps, struct err *e)
 	uint8_t sb[SUPER_SIZE];
 	uint64_t below;
 
-	if (fd < 0 || !best_super(fd, sb))
+	if (fd < 0 || !ladder_btrfs_super(fd, sb))
 		return err_set(e, -ENODATA, "there is no superblock");
-	below = le64(sb + AT_GENERATION);
+	below = btrfs_le64(sb + AT_GENERATION);
 	for (unsigned int i = 0; i < steps; i++) {
 		b = backup_below(sb, 0, below);
 		if (!b)
 			return err_set(e, -ENODATA, "the superblock knows %u older roots", i);
-		below = le64(b + 8);
+		below = btrfs_le64(b + 8);
 	}
 	memcpy(sb + AT_ROOT, b, 8);
 	memcpy(sb + AT_GENERATION, b + 8, 8);
 	memcpy(sb + AT_BYTES_USED, b + IN_BACKUP_BYTES_USED, 8);
 	sb[AT_ROOT_LEVEL] = b[IN_BACKUP_LEVEL];
 	memset(sb + AT_LOG_ROOT, 0, 8);
-	return write_first(fd, sb, e);
+	return ladder_btrfs_write_first(fd, sb, e);
 }
 
 int ladder_btrfs_older_chunks(const char *overlay, struct err *e)
@@ -178,15 +153,15 @@ int ladder_btrfs_older_chunks(const char *overlay, struct err *e)
 	uint8_t sb[SUPER_SIZE];
 	const uint8_t *b;
 
-	if (fd < 0 || !best_super(fd, sb))
+	if (fd < 0 || !ladder_btrfs_super(fd, sb))
 		return err_set(e, -ENODATA, "there is no superblock");
-	b = backup_below(sb, IN_BACKUP_CHUNK, le64(sb + AT_CHUNK_GENERATION));
+	b = backup_below(sb, IN_BACKUP_CHUNK, btrfs_le64(sb + AT_CHUNK_GENERATION));
 	if (!b)
 		return err_set(e, -ENODATA, "the superblock knows no older chunk root");
 	memcpy(sb + AT_CHUNK_ROOT, b + IN_BACKUP_CHUNK, 8);
 	memcpy(sb + AT_CHUNK_GENERATION, b + IN_BACKUP_CHUNK + 8, 8);
 	sb[AT_CHUNK_LEVEL] = b[IN_BACKUP_LEVEL + 1];
-	return write_first(fd, sb, e);
+	return ladder_btrfs_write_first(fd, sb, e);
 }
 
 int ladder_btrfs_other(const char *overlay, struct err *e)
@@ -201,9 +176,9 @@ int ladder_btrfs_other(const char *overlay, struct err *e)
 		if (!read_super(fd, places[i], sb))
 			continue;
 		if (i == 0) {
-			first = le64(sb + AT_GENERATION);
-		} else if (le64(sb + AT_GENERATION) > newest) {
-			newest = le64(sb + AT_GENERATION);
+			first = btrfs_le64(sb + AT_GENERATION);
+		} else if (btrfs_le64(sb + AT_GENERATION) > newest) {
+			newest = btrfs_le64(sb + AT_GENERATION);
 			memcpy(best, sb, SUPER_SIZE);
 		}
 	}
@@ -212,7 +187,7 @@ int ladder_btrfs_other(const char *overlay, struct err *e)
 	if (newest < first)
 		return err_set(e, -ESTALE, "the other superblocks are older than the first: generation %llu, not %llu",
 			       (unsigned long long)newest, (unsigned long long)first);
-	return write_first(fd, best, e);
+	return ladder_btrfs_write_first(fd, best, e);
 }
 
 void ladder_btrfs_forget(const char *device)

@@ -29,6 +29,9 @@ int ladder_btrfs_older_chunks(const char *overlay, struct err *e);
 /* The kernel knows a btrfs by its UUID: the device below must be forgotten before its copy is shown (T62). */
 void ladder_btrfs_forget(const char *device);
 
+/* ladder_chunks.c, on an overlay only: a chunk tree from what the other trees say. Reads the whole device. */
+int ladder_btrfs_chunks(const char *overlay, struct err *e);
+
 /* ---- ladder_repair.c: on overlays only ---- */
 
 /* e2fsck, xfs_repair: a filesystem that can be mounted again, whatever it costs. */

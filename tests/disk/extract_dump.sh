@@ -74,9 +74,17 @@ equal "$(grep -c '^partial f .*/deep/er/new' "$(report manifest)")" 1 "short fil
 
 cp --sparse=always "$W/b.img" "$W/d.img"
 wipe_blocks "$W/d.img" owner:3
+extract_image 0 "$W/d.img"
+equal "$(rung)" "chunk tree made anew on an overlay" "rung"
+tree_of "$W/out/to" | diff "$W/b.want" - || fail "a chunk tree made anew: the tree differs"
+[ "$(grep -c '^good f' "$(report manifest)")" -ge 260 ] || fail "what checksums proved is not called good"
+echo "btrfs, no chunk tree left: '$(rung)', $(grep -c '^good f' "$(report manifest)") files good"
+
+wipe_blocks "$W/d.img" owner:4          # and the device tree, from which it could be made
 extract_image 1 "$W/d.img"
-grep -q 'reading without a mount found no file either' "$W/run.log" || fail "no sentence about a filesystem without chunk tree"
-echo "btrfs, no chunk tree left: nothing can be had, and the run says so"
+grep -q 'reading without a mount found no file either' "$W/run.log" || fail "no sentence about a filesystem without chunk and device tree"
+grep -q "chunk tree made anew.*tree blocks were found, but not those that say where everything lies" "$(report report.txt)" || fail "what was tried"
+echo "btrfs, no chunk and no device tree left: nothing can be had, and the run says so"
 
 # a wrong bit in a leaf of the file tree: what the checking rung gives up comes from a deeper one, unproven; the rest stays good
 cp --sparse=always "$W/b.img" "$W/d.img"

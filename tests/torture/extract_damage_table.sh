@@ -50,7 +50,8 @@ PY
 	umount "$W/mnt"; loop_end "$LOOP"
 	mv "$W/crash.img" "$W/$1.img"
 }
-copy() { cp --sparse=always "$W/$1.img" "$W/d.img"; now=$1; }
+want() { [[ $1 == *${ONLY:-}* ]]; }
+copy() { [ -e "$W/$1.truth" ] || "make_$1"; cp --sparse=always "$W/$1.img" "$W/d.img"; now=$1; }
 garbage() { head -c "$3" /dev/urandom | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }    # IMAGE OFFSET BYTES
 flip() { python3 -c 'import sys; f = open(sys.argv[1], "r+b"); at = int(sys.argv[2]); f.seek(at); b = f.read(1)[0]; f.seek(at); f.write(bytes([b ^ 1]))' "$1" "$2"; }
 
@@ -138,7 +139,6 @@ PY
 row() {
 	local type=$1 name=$2 before rc=0
 	shift 2
-	[[ $name == *${ONLY:-}* ]] || return 0
 	before=$(digest "$W/d.img")
 	loop_file "$W/d.img" -r
 	[ -z "${MORE:-}" ] || btrfs device scan "$MORE" >/dev/null 2>&1 || true
@@ -170,25 +170,25 @@ keep_some() { loop_file "$W/$1.img" -r; mount -o ro "$LOOP" "$W/mnt"; rm -rf "$W
 
 echo "| damage | files | equal | of them proven | noted holes | older or unproven, not equal | lost | cp -a, best mount | btrfs restore | rung |"
 echo "|---|---|---|---|---|---|---|---|---|---|"
-base b mkfs.btrfs -f
-copy b; row btrfs "btrfs: none"
-copy b; dd if=/dev/zero of="$W/d.img" bs=4096 seek=16 count=1 conv=notrunc status=none; row btrfs "btrfs: first superblock gone"
-copy b; dd if=/dev/zero of="$W/d.img" bs=4096 seek=16 count=1 conv=notrunc status=none; wipe_blocks "$W/d.img" "$(btrfs_root CSUM_TREE)"; row btrfs "btrfs: first superblock and checksum tree gone"
-copy b; keep_some b; spoil_data "$W/d.img" "$W/some"/*; row btrfs "btrfs: wrong bits in the content of 3 files"
-copy b; wipe_blocks "$W/d.img" "$(btrfs_root CSUM_TREE)"; row btrfs "btrfs: checksum tree gone"
-copy b; wipe_blocks "$W/d.img" "$(leaves csum | sed -n 2p)"; row btrfs "btrfs: a leaf of the checksum tree gone"
-copy b; wipe_blocks "$W/d.img" "$(btrfs_root EXTENT_TREE)"; row btrfs "btrfs: extent tree gone"
-copy b; wipe_blocks "$W/d.img" owner:2 owner:10 owner:9 owner:4; row btrfs "btrfs: extent, device, UUID and free space trees gone"
-copy b; wipe_blocks "$W/d.img" "$(super "$W/b.img" root)"; row btrfs "btrfs: newest root tree gone"
-copy b; wipe_blocks "$W/d.img" $(roots_after 3); row btrfs "btrfs: three newest root trees gone"
-copy b; wipe_blocks "$W/d.img" $(roots_after 4); row btrfs "btrfs: root trees of the superblock gone"
-copy b; wipe_blocks "$W/d.img" "$(leaves 5 | sed -n 3p)"; row btrfs "btrfs: a leaf of the file tree gone"
-copy b; for l in $(leaves 5 | sed -n '2p;5p;7p'); do flip_leaf "$W/d.img" "$l"; done; row btrfs "btrfs: wrong bits in 3 leaves of the file tree"
-copy b; wipe_blocks "$W/d.img" "$(super "$W/b.img" chunk_root)"; row btrfs "btrfs: newest chunk tree gone"
-copy b; wipe_blocks "$W/d.img" owner:3; row btrfs "btrfs: every block of the chunk tree gone"
-crashed l mkfs.btrfs -f
-copy l; row btrfs "btrfs: power cut, a log to be replayed"
-copy l; wipe_blocks "$W/d.img" "$(super "$W/l.img" log_root)"; row btrfs "btrfs: power cut, log tree broken"
+make_b() { base b mkfs.btrfs -f; }
+if want "btrfs: none"; then copy b; row btrfs "btrfs: none"; fi
+if want "btrfs: first superblock gone"; then copy b; dd if=/dev/zero of="$W/d.img" bs=4096 seek=16 count=1 conv=notrunc status=none; row btrfs "btrfs: first superblock gone"; fi
+if want "btrfs: first superblock and checksum tree gone"; then copy b; wipe_blocks "$W/d.img" "$(btrfs_root CSUM_TREE)"; dd if=/dev/zero of="$W/d.img" bs=4096 seek=16 count=1 conv=notrunc status=none; row btrfs "btrfs: first superblock and checksum tree gone"; fi
+if want "btrfs: wrong bits in the content of 3 files"; then copy b; keep_some b; spoil_data "$W/d.img" "$W/some"/*; row btrfs "btrfs: wrong bits in the content of 3 files"; fi
+if want "btrfs: checksum tree gone"; then copy b; wipe_blocks "$W/d.img" "$(btrfs_root CSUM_TREE)"; row btrfs "btrfs: checksum tree gone"; fi
+if want "btrfs: a leaf of the checksum tree gone"; then copy b; wipe_blocks "$W/d.img" "$(leaves csum | sed -n 2p)"; row btrfs "btrfs: a leaf of the checksum tree gone"; fi
+if want "btrfs: extent tree gone"; then copy b; wipe_blocks "$W/d.img" "$(btrfs_root EXTENT_TREE)"; row btrfs "btrfs: extent tree gone"; fi
+if want "btrfs: extent, device, UUID and free space trees gone"; then copy b; wipe_blocks "$W/d.img" owner:2 owner:10 owner:9 owner:4; row btrfs "btrfs: extent, device, UUID and free space trees gone"; fi
+if want "btrfs: newest root tree gone"; then copy b; wipe_blocks "$W/d.img" "$(super "$W/b.img" root)"; row btrfs "btrfs: newest root tree gone"; fi
+if want "btrfs: three newest root trees gone"; then copy b; wipe_blocks "$W/d.img" $(roots_after 3); row btrfs "btrfs: three newest root trees gone"; fi
+if want "btrfs: root trees of the superblock gone"; then copy b; wipe_blocks "$W/d.img" $(roots_after 4); row btrfs "btrfs: root trees of the superblock gone"; fi
+if want "btrfs: a leaf of the file tree gone"; then copy b; wipe_blocks "$W/d.img" "$(leaves 5 | sed -n 3p)"; row btrfs "btrfs: a leaf of the file tree gone"; fi
+if want "btrfs: wrong bits in 3 leaves of the file tree"; then copy b; for l in $(leaves 5 | sed -n '2p;5p;7p'); do flip_leaf "$W/d.img" "$l"; done; row btrfs "btrfs: wrong bits in 3 leaves of the file tree"; fi
+if want "btrfs: newest chunk tree gone"; then copy b; wipe_blocks "$W/d.img" "$(super "$W/b.img" chunk_root)"; row btrfs "btrfs: newest chunk tree gone"; fi
+if want "btrfs: every block of the chunk tree gone"; then copy b; wipe_blocks "$W/d.img" owner:3; row btrfs "btrfs: every block of the chunk tree gone"; fi
+make_l() { crashed l mkfs.btrfs -f; }
+if want "btrfs: power cut, a log to be replayed"; then copy l; row btrfs "btrfs: power cut, a log to be replayed"; fi
+if want "btrfs: power cut, log tree broken"; then copy l; wipe_blocks "$W/d.img" "$(super "$W/l.img" log_root)"; row btrfs "btrfs: power cut, log tree broken"; fi
 
 # RAID1: the second device alone; then both, with different damage
 raid() { # NAME MKFS...
@@ -197,39 +197,39 @@ raid() { # NAME MKFS...
 	mount "$A" "$W/mnt"; tree "$W/mnt"; truth "$1"; umount "$W/mnt"
 	loop_end "$A"; loop_end "$B"; btrfs device scan --forget >/dev/null 2>&1 || true
 }
-raid r mkfs.btrfs -f -d raid1 -m raid1
-copy r; row btrfs "btrfs RAID1: one of two devices missing"
-raid s mkfs.btrfs -f -d single -m raid1
-copy s; row btrfs "btrfs, only metadata RAID1: one of two devices missing"
+make_r() { raid r mkfs.btrfs -f -d raid1 -m raid1; }
+if want "btrfs RAID1: one of two devices missing"; then copy r; row btrfs "btrfs RAID1: one of two devices missing"; fi
+make_s() { raid s mkfs.btrfs -f -d single -m raid1; }
+if want "btrfs, only metadata RAID1: one of two devices missing"; then copy s; row btrfs "btrfs, only metadata RAID1: one of two devices missing"; fi
 
-base e mkfs.ext4 -qF -b 4096
+make_e() { base e mkfs.ext4 -qF -b 4096; }
 table_block() { debugfs -R "imap $1" "$W/$now.img" 2>/dev/null | sed -n 's/.*at block \([0-9]*\).*/\1/p'; }
-copy e; row ext4 "ext4: none"
-copy e; dd if=/dev/zero of="$W/d.img" bs=1024 seek=1 count=1 conv=notrunc status=none; row ext4 "ext4: first superblock gone"
-copy e; garbage "$W/d.img" $(($(table_block /etc/conf7) * 4096)) 4096; row ext4 "ext4: a block of the inode table is garbage"
-copy e; for f in /etc/conf7 /many/m100 /many/m300 /data/d7 /home/deep/er/and/deeper/x3; do garbage "$W/d.img" $(($(table_block $f) * 4096)) 4096; done; row ext4 "ext4: five blocks of the inode table are garbage"
-copy e; garbage "$W/d.img" $(($(table_block /home) * 4096)) 4096; row ext4 "ext4: the inodes of /home and around are garbage"
-copy e; garbage "$W/d.img" $(($(table_block /) * 4096)) 4096; row ext4 "ext4: the inode of / and around are garbage"
-copy e; at=$(debugfs -R 'blocks /many' "$W/e.img" 2>/dev/null | awk '{print $3}'); garbage "$W/d.img" $((at * 4096)) 4096; row ext4 "ext4: a block of a folder is garbage"
-copy e; for b in 1 32769; do garbage "$W/d.img" $((b * 4096)) 192; done; row ext4 "ext4: group descriptors are garbage"
-crashed j mkfs.ext4 -qF -b 4096
-copy j; row ext4 "ext4: power cut, dirty journal"
-copy j; dd if=/dev/zero of="$W/d.img" bs=1024 seek=1 count=1 conv=notrunc status=none; row ext4 "ext4: power cut, dirty journal, first superblock gone"
-copy j; garbage "$W/d.img" $(($(debugfs -R 'blocks <8>' "$W/j.img" 2>/dev/null | awk '{print $1}') * 4096)) 4096; row ext4 "ext4: power cut, journal broken"
+if want "ext4: none"; then copy e; row ext4 "ext4: none"; fi
+if want "ext4: first superblock gone"; then copy e; dd if=/dev/zero of="$W/d.img" bs=1024 seek=1 count=1 conv=notrunc status=none; row ext4 "ext4: first superblock gone"; fi
+if want "ext4: a block of the inode table is garbage"; then copy e; garbage "$W/d.img" $(($(table_block /etc/conf7) * 4096)) 4096; row ext4 "ext4: a block of the inode table is garbage"; fi
+if want "ext4: five blocks of the inode table are garbage"; then copy e; for f in /etc/conf7 /many/m100 /many/m300 /data/d7 /home/deep/er/and/deeper/x3; do garbage "$W/d.img" $(($(table_block $f) * 4096)) 4096; done; row ext4 "ext4: five blocks of the inode table are garbage"; fi
+if want "ext4: the inodes of /home and around are garbage"; then copy e; garbage "$W/d.img" $(($(table_block /home) * 4096)) 4096; row ext4 "ext4: the inodes of /home and around are garbage"; fi
+if want "ext4: the inode of / and around are garbage"; then copy e; garbage "$W/d.img" $(($(table_block /) * 4096)) 4096; row ext4 "ext4: the inode of / and around are garbage"; fi
+if want "ext4: a block of a folder is garbage"; then copy e; at=$(debugfs -R 'blocks /many' "$W/e.img" 2>/dev/null | awk '{print $3}'); garbage "$W/d.img" $((at * 4096)) 4096; row ext4 "ext4: a block of a folder is garbage"; fi
+if want "ext4: group descriptors are garbage"; then copy e; for b in 1 32769; do garbage "$W/d.img" $((b * 4096)) 192; done; row ext4 "ext4: group descriptors are garbage"; fi
+make_j() { crashed j mkfs.ext4 -qF -b 4096; }
+if want "ext4: power cut, dirty journal"; then copy j; row ext4 "ext4: power cut, dirty journal"; fi
+if want "ext4: power cut, dirty journal, first superblock gone"; then copy j; dd if=/dev/zero of="$W/d.img" bs=1024 seek=1 count=1 conv=notrunc status=none; row ext4 "ext4: power cut, dirty journal, first superblock gone"; fi
+if want "ext4: power cut, journal broken"; then copy j; garbage "$W/d.img" $(($(debugfs -R 'blocks <8>' "$W/j.img" 2>/dev/null | awk '{print $1}') * 4096)) 4096; row ext4 "ext4: power cut, journal broken"; fi
 
-base x mkfs.xfs -f
+make_x() { base x mkfs.xfs -f; }
 field() { xfs_db -r -c "$1" -c "p $2" "$W/$now.img" | sed -n 's/.* = //p' | head -1; }
 inode_at() { # PATH: where the inode lies
 	local ino
 	loop_file "$W/$now.img" -r; mount -t xfs -o ro,nouuid,norecovery "$LOOP" "$W/mnt"; ino=$(stat -c %i "$W/mnt$1"); umount "$W/mnt"; loop_end "$LOOP"
 	xfs_db -r -c "convert ino $ino daddr" -c "quit" "$W/$now.img" | sed 's/.*(\([0-9]*\)).*/\1/'
 }
-copy x; row xfs "xfs: none"
-copy x; dd if=/dev/zero of="$W/d.img" bs=512 count=1 conv=notrunc status=none; row xfs "xfs: first superblock gone" "type: xfs"
-copy x; garbage "$W/d.img" $(($(inode_at /etc/conf7) * 512)) 4096; row xfs "xfs: eight inodes are garbage"
-copy x; garbage "$W/d.img" $(($(inode_at /home) * 512)) 512; row xfs "xfs: the inode of /home and its neighbour are garbage"
-copy x; garbage "$W/d.img" 512 512; garbage "$W/d.img" 1024 512; row xfs "xfs: AGF and AGI of the first group are garbage"
-crashed y mkfs.xfs -f
-copy y; row xfs "xfs: power cut, dirty log"
-copy y; at=$(field sb logstart); agblocks=$(field sb agblocks); log2=$(field sb agblklog); at=$(((at >> log2) * agblocks + (at & ((1 << log2) - 1)))); garbage "$W/d.img" $((at * 4096)) 262144; row xfs "xfs: power cut, log broken"
+if want "xfs: none"; then copy x; row xfs "xfs: none"; fi
+if want "xfs: first superblock gone"; then copy x; dd if=/dev/zero of="$W/d.img" bs=512 count=1 conv=notrunc status=none; row xfs "xfs: first superblock gone" "type: xfs"; fi
+if want "xfs: eight inodes are garbage"; then copy x; garbage "$W/d.img" $(($(inode_at /etc/conf7) * 512)) 4096; row xfs "xfs: eight inodes are garbage"; fi
+if want "xfs: the inode of /home and its neighbour are garbage"; then copy x; garbage "$W/d.img" $(($(inode_at /home) * 512)) 512; row xfs "xfs: the inode of /home and its neighbour are garbage"; fi
+if want "xfs: AGF and AGI of the first group are garbage"; then copy x; garbage "$W/d.img" 512 512; garbage "$W/d.img" 1024 512; row xfs "xfs: AGF and AGI of the first group are garbage"; fi
+make_y() { crashed y mkfs.xfs -f; }
+if want "xfs: power cut, dirty log"; then copy y; row xfs "xfs: power cut, dirty log"; fi
+if want "xfs: power cut, log broken"; then copy y; at=$(field sb logstart); agblocks=$(field sb agblocks); log2=$(field sb agblklog); at=$(((at >> log2) * agblocks + (at & ((1 << log2) - 1)))); garbage "$W/d.img" $((at * 4096)) 262144; row xfs "xfs: power cut, log broken"; fi
 [ $bad = 0 ] || fail "see above"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Kills extract with SIGKILL at TORTURE_KILLS (20) random times of a copy of TREE (/usr/share), resumes it, compares the trees, and says how much
-# was copied a second time. MARK (1) is the plan's option. The source should lie still meanwhile.
+# was copied a second time. MARK (1) is the plan's option. ARCHIVE=yes: into a .tar.zst, which is unpacked to be compared. The source should lie
+# still meanwhile.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../disk/tree_lib.sh"
 need_root
@@ -9,7 +10,10 @@ need mkfs.ext4
 kills=${TORTURE_KILLS:-20} tree=${TREE:-/usr/share} mark=${MARK:-1}
 
 loop_new target $(($(du -sxm "$tree" | cut -f1) * 2 + 512))M
-extract_plan "$tree" "$W/m/to" "mark: $mark"
+to=$W/m/to
+[ -z "${ARCHIVE:-}" ] || to=$W/m/to.tar.zst
+extract_plan "$tree" "$to" "mark: $mark"
+cp "$W/plan.yaml" "$W/extract.yaml"
 mkdir "$W/m"
 fresh() {
 	mountpoint -q "$W/m" && umount "$W/m"
@@ -18,6 +22,15 @@ fresh() {
 }
 bytes_of() { find "$1" -xdev -type f -printf '%D:%i %s\n' | sort -u | awk '{s += $2} END {printf "%d\n", s}'; }
 from_report() { grep -o "\"$1\":[0-9]*" "$(report report.json)" | cut -d: -f2; }
+
+# known: bytes of content that reached the manifest, marked or not (what is in no manifest yet is not seen here)
+known() { awk '$2 == "f" && $8 != "-" {n[$12 == "-" ? NR : $12] = $6} END {for (i in n) s += n[i]; printf "%d\n", s}' "$(report manifest)"; }
+unpack() {
+	rm -rf "$W/state"
+	restore_plan "$to" "$W/m/to"
+	run_plan 0
+	cp "$W/extract.yaml" "$W/plan.yaml"
+}
 
 fresh
 "$RESCUE" manifest "$tree" >"$W/source"
@@ -39,8 +52,10 @@ while [ $hit -lt "$kills" ]; do
 	hit=$((hit + 1))
 	sync -f "$W/m"
 	[ -d "$W/m/to" ] && there=$(bytes_of "$W/m/to") || there=0
+	[ -z "${ARCHIVE:-}" ] || there=$(known)
 	KEEP_STATE=1 run_plan 0
 	again=$(from_report bytes) kept=$(from_report present)
+	[ -z "${ARCHIVE:-}" ] || unpack
 	"$RESCUE" manifest --skip lost+found "$W/m/to" | cmp -s - "$W/source" || fail "kill $hit: the resumed copy is another tree"
 	echo "$((again - (total - there))) bytes copied twice ($there were there, $kept files kept)" | tee -a "$W/twice"
 done
