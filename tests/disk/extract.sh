@@ -123,9 +123,10 @@ loop_new small 20M
 mkfs.ext4 -qF "$LOOP"; mkdir "$W/small"; mount "$LOOP" "$W/small"
 head -c 12M /dev/zero >"$W/small/ballast"
 mkdir "$W/many"; for i in 1 2 3 4 5 6; do head -c 2M /dev/urandom >"$W/many/$i"; done
-extract_plan "$W/many" "$W/small/to"
+extract_plan "$W/many" "$W/small/to" "first: [/5, /6]"
 run_plan 1
 grep -q "No space left on device" "$W/run.log" || fail "no sentence about the full disk"
+for f in 5 6; do cmp "$W/many/$f" "$W/small/to/$f" || fail "what comes first was not first (T76)"; done
 rm "$W/small/ballast"
 KEEP_STATE=1 run_plan 0
 same_tree "$W/many" "$W/small/to"

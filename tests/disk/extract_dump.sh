@@ -42,6 +42,7 @@ mkfs.btrfs -qf "$LOOP" >/dev/null 2>&1
 mount -o compress-force=zstd "$LOOP" "$W/mnt"
 small_tree "$W/mnt"
 mkdir "$W/mnt/more"; for i in $(seq 200); do echo "more $i" >"$W/mnt/more/m$i"; done
+mkdir "$W/mnt/links"; (cd "$W/mnt/links" && for i in $(seq 3000); do ln -s "../etc/f$((i % 60 + 1))" l$i; done)      # no loop (T71)
 btrfs subvolume create "$W/mnt/sub" >/dev/null; echo inside >"$W/mnt/sub/inside"
 sync -f "$W/mnt"
 cp "$W/mnt/deep/er/$ODD" "$W/version1"

@@ -28,6 +28,8 @@ base() {
 	"${@:2}" "$LOOP" >/dev/null 2>&1
 	mount "$LOOP" "$W/mnt"
 	tree "$W/mnt"
+	for i in 1 2 3 4 5 6; do sync -f "$W/mnt"; echo "changed $i" >"$W/mnt/etc/conf$i"; done          # life goes on: older roots exist
+	sync -f "$W/mnt"
 	truth "$1"
 	umount "$W/mnt"; loop_end "$LOOP"
 }

@@ -18,7 +18,7 @@ mkdir /mnt/d /mnt/e
 for i in $(seq 200); do echo "file $i" >/mnt/d/f$i; echo "other $i" >/mnt/e/g$i; done
 for i in 1 2 3 4; do dd if=/dev/urandom of=/mnt/big$i bs=4096 count=100 2>/dev/null; done
 sync
-echo newest >/mnt/newest; fsync /mnt/newest
+echo newest | dd of=/mnt/newest conv=fsync 2>/dev/null
 dd if=/dev/vdb of=/state/crashed bs=1M 2>/dev/null      # as after a power cut now
 (cd /mnt && find . -type f | sort | xargs sha256sum) >/want
 umount /mnt
@@ -41,6 +41,7 @@ sums() { (cd /state/to-$1 && find . -type f ! -path './lost+found/*' | sort | xa
 same() { sums $1 >/have; diff /want /have >/diff || { head /diff; failed "$1: the files differ"; }; }
 nothing_changed() { echo 3 >/proc/sys/vm/drop_caches; [ "$(sha256sum </dev/vdb)" = "$before" ] || failed "$1: the source changed"; }
 
+journal() {
 plan journal ""
 run journal 0
 grep -q "journal replayed on an overlay': holds (dm-snapshot)" /state/journal/steps/get/report.txt || failed "no dm-snapshot"
@@ -48,6 +49,7 @@ same journal
 nothing_changed journal
 [ -z "$(dmsetup ls | grep rescue-cow)" ] || failed "an overlay was left: $(dmsetup ls)"
 echo "JOURNAL ON DM-SNAPSHOT"
+}
 
 # dm-error below a block of the inode table, a block of the folder /d and one of big2
 size=$(cat /sys/block/vdb/size)
@@ -62,7 +64,7 @@ holes() { # TABLE-LINE-MAKER...: the disk with other targets at these blocks, in
 	done
 	echo "$at $((size - at)) linear /dev/vdb $at"
 }
-blockdev --setro /dev/vdb 2>/dev/null
+errors() {
 holes | dmsetup create bad --readonly || failed "dm-error"
 plan errors bad "image-to: /state/image"
 run errors 7
@@ -76,10 +78,10 @@ sums errors >/have
 [ $(grep -vxFf /want /have | wc -l) = 1 ] || failed "more than the file with the hole differs"
 nothing_changed errors
 echo "DM-ERROR: $lost lost, a hole, $(wc -l </have) files"
-rm -rf /state/image /state/to-errors
-dmsetup remove --retry bad
+}
 
 # dm-flakey: two seconds of three it answers; image-device reads until it has everything, killed in between
+flakey() {
 echo "0 $size flakey /dev/vdb 0 2 1" | dmsetup create bad --readonly || failed "dm-flakey"
 cat >/flakey.yaml <<E
 plan: 1
@@ -100,10 +102,10 @@ grep -q 'nothing missing' /out || failed "flakey: something is missing"
 cmp /state/image /dev/vdb || failed "flakey: the image differs"
 nothing_changed flakey
 echo "DM-FLAKEY IMAGED, KILLED, RESUMED"
-rm /state/image
-dmsetup remove --retry bad; dmsetup remove --retry slow
+}
 
 # reads of big3 take five seconds, reads of big4 never end (until the device is resumed, after everything was told)
+hang() {
 late=$(block 'bmap /big3 0') never=$(block 'bmap /big4 0')
 echo "0 $size linear /dev/vdb 0" | dmsetup create frozen --readonly
 for b in $(echo "$late delay /dev/vdb $((late * 8)) 5000
@@ -123,6 +125,14 @@ wait $p
 grep -v big4 /want >/want2; sums hang >/have; cmp /want2 /have || failed "hang: the files differ"
 nothing_changed hang
 echo "LATE AND NEVER"
+}
+bad=0
+for part in journal errors flakey hang; do
+	(set -u; $part) || bad=1
+	dmsetup resume frozen 2>/dev/null; rm -rf /state/image /state/to-$part
+	for d in bad slow frozen; do dmsetup remove --retry $d 2>/dev/null; done
+done
+exit $bad
 END
 truncate -s 48M "$VM_DIR/victim.img"; truncate -s 600M "$VM_DIR/work.img"
 vm_new 512
