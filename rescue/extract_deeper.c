@@ -5,6 +5,7 @@
  */
 #include "extract.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -264,6 +265,99 @@ static int one_deeper(struct extract_run *c, char **rung, struct copy_result *re
 	return r;
 }
 
+/* ---- without a mount ---- */
+
+/* What is only in `from` moves to `to`; what is in both stays as it is there. */
+static void merge(const char *from, const char *to)
+{
+	DIR *d = opendir(from);
+	struct dirent *de;
+	struct stat st;
+
+	while (d && (de = readdir(d))) {
+		AUTO_FREE char *a = fs_join(from, de->d_name), *b = fs_join(to, de->d_name);
+
+		if (str_eq(de->d_name, ".") || str_eq(de->d_name, ".."))
+			continue;
+		if (lstat(b, &st) < 0)
+			(void)rename(a, b);
+		else if (S_ISDIR(st.st_mode) && fs_is_dir(a))
+			merge(a, b);
+		else
+			(void)unlink(a);        /* no manifest line may be about it */
+	}
+	if (d)
+		closedir(d);
+}
+
+/* Files that the folder has already are taken out, so that the manifest is about the others. */
+static void leave_new(const char *from, const char *to)
+{
+	DIR *d = opendir(from);
+	struct dirent *de;
+	struct stat st;
+
+	while (d && (de = readdir(d))) {
+		AUTO_FREE char *a = fs_join(from, de->d_name), *b = fs_join(to, de->d_name);
+
+		if (str_eq(de->d_name, ".") || str_eq(de->d_name, "..") || lstat(b, &st) < 0)
+			continue;
+		if (fs_is_dir(a))
+			leave_new(a, b);
+		else
+			(void)unlink(a);
+	}
+	if (d)
+		closedir(d);
+}
+
+static int list_partial(struct extract_run *c, const struct strv *partial, struct err *e)
+{
+	struct loss l = LOSS_INIT;
+	int r = open_losses(c, &l, e);
+
+	for (size_t i = 0; r == 0 && i < partial->n; i++)
+		if (is_there(c, partial->v[i]))
+			loss_add(&l, partial->v[i], "partial", NULL, 0, "cut short by btrfs restore");
+	loss_close(&l);
+	return r;
+}
+
+/* btrfs restore reads some trees that the kernel refuses. */
+static int restore_rest(struct extract_run *c, struct copy_result *res, struct err *e)
+{
+	AUTO_FREE char *into = fs_join(c->x->to.real, ".rescue-restore");
+	CLEANUP(lost_free) struct lost before = LOST_INIT;
+	CLEANUP(strv_free) struct strv partial = STRV_INIT;
+	struct ladder_dumped d = { 0 };
+	uint64_t manifest;
+	int r = loss_list(c->dir, "lost", &before.paths, &before.why, e);
+
+	(void)fs_remove_tree(into, NULL);
+	if (r == 0)
+		r = fs_mkdir_p(into, 0700, e);
+	if (r < 0)
+		return r;
+	ladder_restore_some(c->from, &before.paths, into, &partial);
+	leave_new(into, c->x->to.real);
+	r = ladder_dump_manifest(into, c->dir, true, &partial, &d, e);
+	if (r == 0)
+		r = trust_all(c, &manifest, e);
+	merge(into, c->x->to.real);
+	(void)fs_remove_tree(into, NULL);
+	if (r == 0)
+		r = list_partial(c, &partial, e);
+	if (r == 0)
+		r = list_again(c, &before, &res->lost, e);
+	if (d.files)
+		step_note(c->io, "%llu files that were lost came through btrfs restore, unproven", (unsigned long long)d.files);
+	res->files += d.files;
+	res->partial += partial.n;
+	res->unproven += d.files - partial.n;
+	sync();
+	return r;
+}
+
 /* A disk that does not answer is asked nothing more: no tool that reads it would ever end. */
 static bool hangs(const struct extract_run *c)
 {
@@ -289,5 +383,8 @@ int extract_deeper(struct extract_run *c, struct copy_result *res, struct err *e
 	while (r == 0 && res->lost)
 		r = one_deeper(c, &rung, res, e);
 	c->ladder = first;
-	return r == -ENODATA ? 0 : r;
+	r = r == -ENODATA ? 0 : r;
+	if (r == 0 && res->lost && str_eq(first.type, "btrfs") && !step_cancelled(c->io))
+		r = restore_rest(c, res, e);
+	return r;
 }

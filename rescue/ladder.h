@@ -63,5 +63,9 @@ int ladder_dump(const char *device, const char *type, const char *to, const char
 /* The btrfs part of it (ladder_restore.c): partial files are tried again with other superblocks and older roots (T68). */
 int ladder_restore(const char *device, const char *to, struct strv *ret_partial, struct strv *ret_older, char **ret_rung);
 bool ladder_has_files(const char *dir);
+/* Lines for what is in the folder: a new manifest, or `more` of it. */
+int ladder_dump_manifest(const char *to, const char *logs, bool more, const struct strv *partial, struct ladder_dumped *ret, struct err *e);
+/* Some paths only, into the folder `into`: the newest state that it can read. Those that it leaves short are in ret_partial. */
+void ladder_restore_some(const char *device, const struct strv *paths, const char *into, struct strv *ret_partial);
 
 #endif

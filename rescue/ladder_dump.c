@@ -55,11 +55,11 @@ static bool ends_with_one(const char *line, const struct strv *ends)
 }
 
 /* The manifest of the folder as copy.h writes it: a word in front, which is never "good" here. */
-static int write_manifest(const char *to, const char *logs, const struct strv *partial, struct ladder_dumped *ret, struct err *e)
+int ladder_dump_manifest(const char *to, const char *logs, bool more, const struct strv *partial, struct ladder_dumped *ret, struct err *e)
 {
 	AUTO_FREE char *path = fs_join(logs, "manifest"), *line = NULL;
 	CLEANUP(strv_free) struct strv ends = STRV_INIT;
-	AUTO_FCLOSE FILE *out = fopen(path, "we"), *all = tmpfile();
+	AUTO_FCLOSE FILE *out = fopen(path, more ? "ae" : "we"), *all = tmpfile();
 	size_t size = 0;
 	ssize_t n;
 	int r = out && all ? manifest_tree(to, all, true, NULL, e) : err_errno(e, "open '%s'", path);
@@ -71,6 +71,8 @@ static int write_manifest(const char *to, const char *logs, const struct strv *p
 	while ((n = getline(&line, &size, all)) > 0) {
 		bool cut;
 
+		if (more && *line == 'd')
+			continue;
 		line[n - 1] = '\0';
 		cut = *line == 'f' && ends_with_one(line, &ends);
 		ret->files += *line == 'f';
@@ -91,7 +93,7 @@ static int report(const char *to, const char *logs, const struct strv *partial, 
 	loss_close(&losses);
 	ret->partial = partial->n;
 	ret->older = older->n;
-	return r < 0 ? r : write_manifest(to, logs, partial, ret, e);
+	return r < 0 ? r : ladder_dump_manifest(to, logs, false, partial, ret, e);
 }
 
 int ladder_dump(const char *device, const char *type, const char *to, const char *logs, struct ladder_dumped *ret, struct err *e)

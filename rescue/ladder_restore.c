@@ -153,6 +153,42 @@ static void redo(struct restore *x, size_t used, const struct strv *partial, str
 	}
 }
 
+#define AT_ONCE 100             /* paths in one expression */
+
+/* "^/(|a(|/b(|/.*))|...)$": a path may be a folder, with everything below. */
+static char *regex_of_some(const struct strv *paths, size_t from)
+{
+	CLEANUP(str_free) struct str s = STR_INIT;
+
+	str_add(&s, "^/(");
+	for (size_t i = from; i < paths->n && i < from + AT_ONCE; i++) {
+		AUTO_FREE char *one = regex_of(paths->v[i]);
+		size_t n = strlen(one), close = 0;
+
+		for (const char *p = paths->v[i]; *p; p++)
+			close += *p == '/';     /* so many are at the end, before the $ */
+		str_addn(&s, one + 3, n - 4 - close);
+		str_add(&s, "(|/.*)");
+		str_addn(&s, one + n - 1 - close, close - 1);
+	}
+	str_add(&s, ")$");
+	return str_take(&s);
+}
+
+void ladder_restore_some(const char *device, const struct strv *paths, const char *into, struct strv *ret_partial)
+{
+	struct restore x = { .device = device, .to = into, .roots = STRV_INIT };
+	const struct way newest = { .option = NULL };
+
+	for (size_t i = 0; i < paths->n; i += AT_ONCE) {
+		CLEANUP(str_free) struct str said = STR_INIT;
+		AUTO_FREE char *regex = strv_has(paths, "/") ? NULL : regex_of_some(paths, i);
+
+		call(&x, &newest, regex, into, &said);
+		partial_of(str_cstr(&said), into, ret_partial);
+	}
+}
+
 bool ladder_has_files(const char *dir)
 {
 	const char *argv[] = { "find", dir, "-mindepth", "1", "-type", "f", "-print", "-quit", NULL };
