@@ -166,7 +166,7 @@ static struct media media_of(struct build *b)
 {
 	return (struct media){ .kernel = b->job->kernel, .initramfs = b->initramfs, .release = b->job->version, .cmdline = b->cmdline,
 			       .unattended = b->job->unattended, .plan_digest = b->plan_digest, .id = b->res->digest, .mtime = b->job->mtime, .memory = b->res->memory,
-			       .state_size = b->job->state_size, .scratch = b->scratch, .said = &b->res->said };
+			       .state_size = b->job->state_size, .scratch = b->scratch, .loaders = b->job->loaders, .said = &b->res->said };
 }
 
 static void said_size(struct build *b, const char *path, const char *what)

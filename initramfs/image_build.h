@@ -28,6 +28,7 @@ struct image_job {
 	const char *cmdline;            /* more words for the kernel command line, or NULL */
 	bool unattended;                /* the medium runs the built-in plan by itself */
 	const char *sign_key, *sign_cert;
+	const char *loaders;            /* the folder with signed loaders, or NULL */
 	uint64_t state_size;            /* of the RESCUE-STATE partition of a disk image */
 	/* what comes out; NULL: not wanted */
 	const char *out_initramfs, *out_uki, *out_iso, *out_usb, *out_netboot;

@@ -2,7 +2,7 @@
 /*
  * media.h - kernel + initramfs as something a machine boots from. Each writer is given finished files and writes one output.
  *
- * Chain on every medium, when Debian's signed files are installed: shim (\EFI\BOOT\BOOTX64.EFI) -> GRUB (grubx64.efi) -> signed kernel; else a GRUB
+ * Chain on every medium, when the distribution's signed files are installed: shim (\EFI\BOOT\BOOTX64.EFI) -> GRUB (grubx64.efi) -> signed kernel; else a GRUB
  * made by grub-mkimage, which firmware with Secure Boot on will not start.
  */
 #ifndef RESCUE_MEDIA_H
@@ -20,6 +20,7 @@ struct media {
 	const char *id;                 /* 64 hexadecimal digits that name this content: volume ids and GUIDs come from it */
 	uint64_t mtime, state_size;
 	uint64_t memory;                /* what a machine needs; the boot menu says it before the kernel runs out */
+	const char *loaders;            /* the folder with the signed loaders, or NULL: those that are installed */
 	const char *scratch;            /* an empty folder for intermediate files */
 	struct strv *said;
 };
@@ -41,6 +42,16 @@ int media_esp(const struct media *m, const char *path, uint64_t size, bool whole
 /* Says which of the two signed loaders are revoked, and by whom (media_sbat.c). */
 void media_say_revoked(const struct media *m, const char *shim, const char *grub);
 uint64_t media_esp_size(const struct media *m, bool whole);
+
+/* ---- signed loaders (media_signed.c) ---- */
+struct media_signed {
+	char *shim, *grub;      /* NULL: there are none */
+	char *mm;               /* shim's key manager, or NULL */
+	char *vendor;           /* the folder below \EFI in which this GRUB looks for its menu */
+};
+/* From `dir` (NULL: wherever distributions put them). 1 found, 0 none is installed, -ENOENT not in dir. The caller frees. */
+int media_signed_find(const char *dir, struct media_signed *ret, struct err *e);
+void media_signed_free(struct media_signed *s);
 
 /* ---- GPT (media_gpt.c) ---- */
 struct gpt_part {

@@ -103,29 +103,49 @@ static int put_file(const struct media *m, const char *image, const char *from, 
 	return err_wrap(e, mtool(m, argv, e), "put '%s' on the EFI system partition", to);
 }
 
-static int put_dirs(const struct media *m, const char *image, struct err *e)
+/* Debian's and Ubuntu's signed GRUB are at the same place, and look into different folders. */
+static const char *const menu_folders[] = { "/EFI/BOOT", "/EFI/debian", "/EFI/ubuntu", "/boot/grub" };
+
+static bool is_menu_folder(const char *dir)
 {
-	const char *argv[] = { "mmd", "-i", image, "::/EFI", "::/EFI/BOOT", "::/EFI/debian", "::/EFI/ubuntu", "::/EFI/fedora", "::/boot", "::/boot/grub",
-			       "::/boot/rescue", NULL };
+	for (size_t i = 0; i < ARRAY_SIZE(menu_folders); i++)
+		if (strcasecmp(dir, menu_folders[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The signed GRUB's own folder, or NULL when it is one of those that are always there. */
+static char *own_folder(const char *vendor)
+{
+	AUTO_FREE char *dir = vendor ? xasprintf("/EFI/%s", vendor) : NULL;
+
+	return dir && !is_menu_folder(dir) ? xstrdup(dir) : NULL;
+}
+
+static int put_dirs(const struct media *m, const char *image, const char *vendor, struct err *e)
+{
+	AUTO_FREE char *own = own_folder(vendor), *dir = own ? xasprintf("::%s", own) : NULL;
+	const char *argv[] = { "mmd", "-i", image, "::/EFI", "::/EFI/BOOT", "::/EFI/debian", "::/EFI/ubuntu", "::/boot", "::/boot/grub", "::/boot/rescue", dir, NULL };
 
 	return mtool(m, argv, e);
 }
 
-static int put_config(const struct media *m, const char *image, const char *find, struct err *e)
+static int put_menu(const struct media *m, const char *image, const char *menu, const char *folder, struct err *e)
 {
-	static const char *const places[] = { "/EFI/debian/grub.cfg", "/EFI/ubuntu/grub.cfg", "/EFI/fedora/grub.cfg", "/EFI/BOOT/grub.cfg",
-					      "/boot/grub/grub.cfg" };
-	AUTO_FREE char *text = media_grub_config(m, find), *path = NULL;
-	int r = media_write_file(m->scratch, "grub.cfg", text, &path, e);
+	AUTO_FREE char *to = xasprintf("%s/grub.cfg", folder);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++)
-		r = put_file(m, image, path, places[i], e);
-	return r;
+	return put_file(m, image, menu, to, e);
 }
 
-#define SIGNED_SHIM "/usr/lib/shim/shimx64.efi.signed"
-#define SIGNED_GRUB "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
-#define SIGNED_MM "/usr/lib/shim/mmx64.efi.signed"
+static int put_config(const struct media *m, const char *image, const char *find, const char *vendor, struct err *e)
+{
+	AUTO_FREE char *text = media_grub_config(m, find), *path = NULL, *own = own_folder(vendor);
+	int r = media_write_file(m->scratch, "grub.cfg", text, &path, e);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(menu_folders); i++)
+		r = put_menu(m, image, path, menu_folders[i], e);
+	return r < 0 || !own ? r : put_menu(m, image, path, own, e);
+}
 
 static int put_unsigned_loader(const struct media *m, const char *image, const char *find, struct err *e)
 {
@@ -139,22 +159,22 @@ static int put_unsigned_loader(const struct media *m, const char *image, const c
 	return r < 0 ? r : put_file(m, image, path, "/EFI/BOOT/BOOTX64.EFI", e);
 }
 
-static int put_loader(const struct media *m, const char *image, const char *find, struct err *e)
+static int put_loader(const struct media *m, const struct media_signed *s, const char *image, const char *find, struct err *e)
 {
 	int r;
 
-	if (!fs_exists(SIGNED_SHIM) || !fs_exists(SIGNED_GRUB)) {
+	if (!s->shim) {
 		strv_add(m->said, "no signed shim and GRUB are installed here: this medium does not boot with Secure Boot on");
 		return put_unsigned_loader(m, image, find, e);
 	}
-	r = put_file(m, image, SIGNED_SHIM, "/EFI/BOOT/BOOTX64.EFI", e);
+	r = put_file(m, image, s->shim, "/EFI/BOOT/BOOTX64.EFI", e);
 	if (r == 0)
-		r = put_file(m, image, SIGNED_GRUB, "/EFI/BOOT/grubx64.efi", e);
-	if (r == 0 && fs_exists(SIGNED_MM))
-		r = put_file(m, image, SIGNED_MM, "/EFI/BOOT/mmx64.efi", e);
+		r = put_file(m, image, s->grub, "/EFI/BOOT/grubx64.efi", e);
+	if (r == 0 && s->mm)
+		r = put_file(m, image, s->mm, "/EFI/BOOT/mmx64.efi", e);
 	if (r == 0) {
-		strv_add(m->said, "signed shim and GRUB are on it: it boots with Secure Boot on if the kernel is the distribution's own");
-		media_say_revoked(m, SIGNED_SHIM, SIGNED_GRUB);
+		strv_addf(m->said, "signed shim and GRUB ('%s') are on it: it boots with Secure Boot on if the kernel is the distribution's own", s->shim);
+		media_say_revoked(m, s->shim, s->grub);
 	}
 	return r;
 }
@@ -196,8 +216,11 @@ static uint64_t file_size(const char *path)
 
 uint64_t media_esp_size(const struct media *m, bool whole)
 {
-	uint64_t n = 4 * MIB + file_size(SIGNED_SHIM) + file_size(SIGNED_GRUB) + file_size(SIGNED_MM);
+	CLEANUP(media_signed_free) struct media_signed s = { 0 };
+	uint64_t n = 4 * MIB;
 
+	if (media_signed_find(m->loaders, &s, NULL) > 0)
+		n += file_size(s.shim) + file_size(s.grub) + (s.mm ? file_size(s.mm) : 0);
 	if (whole)
 		n += file_size(m->kernel) + file_size(m->initramfs);
 	n += n / 32 + 4 * MIB;          /* FAT itself, and room for a person's files */
@@ -208,13 +231,16 @@ uint64_t media_esp_size(const struct media *m, bool whole)
 
 int media_esp(const struct media *m, const char *path, uint64_t size, bool whole, const char *find, struct err *e)
 {
-	int r = make_fat(m, path, size, e);
+	CLEANUP(media_signed_free) struct media_signed s = { 0 };
+	int r = media_signed_find(m->loaders, &s, e);
 
+	if (r >= 0)
+		r = make_fat(m, path, size, e);
 	if (r == 0)
-		r = put_dirs(m, path, e);
+		r = put_dirs(m, path, s.vendor, e);
 	if (r == 0)
-		r = put_loader(m, path, find, e);
+		r = put_loader(m, &s, path, find, e);
 	if (r == 0)
-		r = put_config(m, path, find, e);
+		r = put_config(m, path, find, s.vendor, e);
 	return r < 0 || !whole ? r : put_system(m, path, find, e);
 }

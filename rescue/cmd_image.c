@@ -9,7 +9,7 @@
 #include "image_find.h"
 
 static const char *initramfs, *uki, *iso, *usb, *netboot, *list, *kernel, *modules, *firmware, *plan, *cmdline, *level, *threads, *ssh_keys,
-	*ssh_host_key, *keymap, *sign_key, *sign_cert, *state_size, *init;
+	*ssh_host_key, *keymap, *sign_key, *sign_cert, *loaders, *state_size, *init;
 static struct strv add;
 static bool generic, this_machine, attended, print_list, quiet;
 
@@ -36,6 +36,7 @@ static const struct cmd_opt opts[] = {
 	{ "state-size", CMD_TEXT, &state_size, "SIZE", "Size of the RESCUE-STATE partition; 128M." },
 	{ "sign-key", CMD_TEXT, &sign_key, "FILE", "Sign the unified kernel image with this key (sbsign)." },
 	{ "sign-cert", CMD_TEXT, &sign_cert, "FILE", "The certificate that belongs to --sign-key." },
+	{ "loaders", CMD_TEXT, &loaders, "DIR", "Take shimx64.efi, grubx64.efi and mmx64.efi from here instead of the installed ones." },
 	{ "level", CMD_TEXT, &level, "N", "Compression, 0 (none) to 19; 6." },
 	{ "threads", CMD_TEXT, &threads, "N", "Compress with so many threads; one a CPU. The result does not depend on it." },
 	{ "init", CMD_TEXT, &init, "FILE", "Use this program as PID 1." },
@@ -141,7 +142,7 @@ static int run(int argc, char **argv)
 	AUTO_FREE char *file = NULL, *release = NULL, *own_init = NULL, *module_dir = NULL;
 	struct image_job j = { .list = list, .plan = plan, .ssh_keys = ssh_keys, .ssh_host_key = ssh_host_key, .keymap = keymap, .add = &add,
 			       .this_machine = this_machine, .cmdline = cmdline, .unattended = plan && !attended, .sign_key = sign_key,
-			       .sign_cert = sign_cert, .program = "/proc/self/exe", .firmware = firmware ? firmware : "/lib/firmware",
+			       .sign_cert = sign_cert, .loaders = loaders, .program = "/proc/self/exe", .firmware = firmware ? firmware : "/lib/firmware",
 			       .out_initramfs = initramfs, .out_uki = uki, .out_iso = iso, .out_usb = usb, .out_netboot = netboot };
 	struct err e = ERR_INIT;
 

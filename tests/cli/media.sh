@@ -42,6 +42,18 @@ refuses 1 "sbsign" "$RESCUE" image --kernel "$release" --list "$W/list" --uki "$
 refuses 2 "belong together" "$RESCUE" image --kernel "$release" --uki "$W/out" --sign-key "$W/own.key"
 [ -z "$(ls "$W" | grep ^out)" ] || fail "a signature that failed left $(ls "$W" | grep ^out)"
 
+# signed loaders from a folder, as Fedora keeps them: they are taken, and the menu is where that vendor's GRUB looks; a folder without them is refused
+mkdir -p "$W/EFI/fedora" "$W/EFI/none"
+echo "a shim" >"$W/EFI/fedora/shimx64.efi"; echo "a grub" >"$W/EFI/fedora/grubx64.efi"; echo "a manager" >"$W/EFI/fedora/mmx64.efi"
+image --list "$W/list" --usb "$W/fedora" --loaders "$W/EFI/fedora" >"$W/report"
+esp=$W/fedora@@$(($(sfdisk -d "$W/fedora" | sed -n 's/.*start= *\([0-9]*\),.*C12A7328.*/\1/p') * 512))
+for f in BOOTX64.EFI:shim grubx64.efi:grub mmx64.efi:manager; do
+	equal "$(mtype -i "$esp" "::/EFI/BOOT/${f%:*}")" "a ${f#*:}" "${f%:*} on the medium"
+done
+mtype -i "$esp" ::/EFI/fedora/grub.cfg | cmp - <(mtype -i "$esp" ::/EFI/BOOT/grub.cfg) || fail "the menu is not in \\EFI\\fedora"
+refuses 1 "none': there is no shimx64.efi with a grubx64.efi beside it" "$RESCUE" image --kernel "$release" --list "$W/list" --usb "$W/out" --loaders "$W/EFI/none"
+[ ! -e "$W/out" ] || fail "a refused build left a file"
+
 # T100: a loader that this machine's firmware has revoked is told at once; the installed one is not revoked by its own shim
 ! grep -q 'is revoked by' "$W/first" || fail "the installed GRUB is revoked"
 mkdir "$W/efi"

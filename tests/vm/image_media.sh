@@ -6,7 +6,10 @@
 . "$(dirname "$0")/lib.sh"
 vm_need "$RESCUE" xorriso mcopy mkfs.vfat openssl sbsign /usr/share/ovmf/PkKek-1-snakeoil.key mkfs.ext4 grub-mkimage /usr/lib/shim/shimx64.efi.signed /usr/lib/systemd/boot/efi/linuxx64.efi.stub
 cd "$VM_DIR"
-"$RESCUE" image --usb usb.img --iso rescue.iso --uki rescue.efi --quiet
+mkdir debian
+cp /usr/lib/shim/shimx64.efi.signed debian/shimx64.efi
+cp /usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed debian/grubx64.efi
+"$RESCUE" image --usb usb.img --iso rescue.iso --uki rescue.efi --loaders "$PWD/debian" --quiet
 
 # menu FIRMWARE MEDIUM KIND: boots to the menu, and powers off from there
 menu() {
@@ -26,6 +29,7 @@ vm_has 'Secure boot enabled'
 vm_has 'state +RESCUE-STATE on /dev/vda3'
 menu bios rescue.iso cdrom
 vm_has 'machine .*, BIOS'
+vm_has 'loading the rescue system, for a machine with [12][0-9]* MiB of memory or more'
 menu uefi rescue.iso cdrom
 vm_has 'no disk at all'
 

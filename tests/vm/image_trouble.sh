@@ -37,13 +37,6 @@ vm_wait 'the rescue session crashed \(signal 11\): starting it again' 30
 vm_cut
 [ "$before$right" = "$(cat wrong.img other.img | sha256sum)$(sha256sum <right.img)" ] || vm_fail "a disk changed although nothing was asked for"
 
-# A machine with less: not everything could be unpacked; that is said, and there is a menu all the same.
-vm_new $((memory * 85 / 100))
-vm_direct "$VM_KERNEL" rescue.img "rootfstype=ramfs rescue.wait=1"
-vm_start
-vm_wait "this machine's memory is too small for the rescue system|Initramfs unpacking failed" 180
-vm_cut
-
 # A plan that fails: a sentence, the log on the state partition, the command that goes on, a menu; only the named disk of three changed (T57, T58).
 vm_new 512
 vm_direct "$VM_KERNEL" rescue.img "rootfstype=ramfs rescue.auto"

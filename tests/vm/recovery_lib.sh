@@ -46,22 +46,26 @@ steps:
 END
 }
 
-# recovery_check: the filesystem in the target holds exactly what it held, seen from here
+# recovery_check: the filesystem in the target holds exactly what it held, seen from here. It is mounted as the recovered machine would do it, writable
+# (on a copy): after a power cut behind the plan's last step its log is replayed.
 recovery_check() {
 	local start m=$VM_DIR/mnt
 	start=$(sgdisk -i 2 "$VM_DIR/target.img" | sed -n 's/^First sector: \([0-9]*\).*/\1/p')
 	mkdir -p "$m"
+	cp --sparse=always "$VM_DIR/target.img" "$VM_DIR/check.img"
 	unshare -m --propagation private bash -eu -c '
-		loop=$(losetup --find --show --read-only --offset $(($3 * 512)) "$1")
+		loop=$(losetup --find --show --offset $(($3 * 512)) "$1")
+		blockdev --setrw "$loop"
 		trap "umount $2 2>/dev/null; losetup -d $loop" EXIT
-		mount -o ro"${5:+,$5}" "$loop" "$2"
+		mount "$loop" "$2"
 		cd "$2"
 		sha256sum -c --quiet "$4"
 		[ "$(readlink var/motd)" = ../etc/motd ]
 		[ "$(stat -c %a "var/lib/file 7")" = 4711 ]
 		grep -q "^UUID=$(blkid -p -s UUID -o value "$loop") / " etc/fstab
-		find . -type f | wc -l >"$6"
+		find . -type f | wc -l >"$5"
 		cd /
-	' bash "$VM_DIR/target.img" "$m" "$start" "$VM_DIR/manifest" "" "$VM_DIR/count" || vm_fail "the recovered filesystem differs from the lost one"
+	' bash "$VM_DIR/check.img" "$m" "$start" "$VM_DIR/manifest" "$VM_DIR/count" || vm_fail "the recovered filesystem differs from the lost one"
+	rm "$VM_DIR/check.img"
 	[ "$(cat "$VM_DIR/count")" = $(($(wc -l <"$VM_DIR/manifest") + 2)) ] || vm_fail "the recovered filesystem holds other files too"
 }
