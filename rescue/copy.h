@@ -31,7 +31,7 @@ enum copy_proof {
 	COPY_PROOF_CSUM,        /* the filesystem checked its data checksums: "good" */
 	COPY_PROOF_NONE,        /* it has none: "read" */
 	COPY_PROOF_IGNORED,     /* it has them, and they were ignored: "unproven", never called good */
-	COPY_PROOF_OLDER,       /* it checked them, in a state that is not its newest: "older", never called good either */
+	COPY_PROOF_OLDER,       /* what it shows is not its newest state: "older", never called good either */
 };
 
 struct copy_result {

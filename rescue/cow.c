@@ -32,8 +32,9 @@ int cow_loop(const char *file, bool read_only, char **ret_device, struct err *e)
 	AUTO_CLOSE int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	AUTO_CLOSE int backing = open(file, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	struct loop_config config = { 0 };
+	struct stat st;
 
-	if (control < 0 || backing < 0)
+	if (control < 0 || backing < 0 || fstat(backing, &st) < 0)      /* FUSE: only now the kernel (6.1) asks for the size */
 		return err_errno(e, "attach '%s' to a loop device", file);
 	config.fd = (uint32_t)backing;
 	config.info.lo_flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0);

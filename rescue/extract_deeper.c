@@ -126,12 +126,13 @@ static bool is_listed(const struct lost *l, const char *path)
 	return false;
 }
 
-static bool is_there(const struct extract_run *c, const char *path)
+/* A folder of another state says nothing about what is missing in it. */
+static bool is_there(const struct extract_run *c, const char *path, bool folders)
 {
 	AUTO_FREE char *to = xasprintf("%s%s", c->x->to.real, path);
 	struct stat st;
 
-	return lstat(to, &st) == 0;
+	return lstat(to, &st) == 0 && (folders || !S_ISDIR(st.st_mode));
 }
 
 static int open_losses(const struct extract_run *c, struct loss *l, struct err *e)
@@ -145,7 +146,7 @@ static int open_losses(const struct extract_run *c, struct loss *l, struct err *
 }
 
 /* A rung that does not know a path does not say that it is lost. */
-static int list_again(struct extract_run *c, const struct lost *before, uint64_t *ret_lost, struct err *e)
+static int list_again(struct extract_run *c, const struct lost *before, bool folders, uint64_t *ret_lost, struct err *e)
 {
 	CLEANUP(lost_free) struct lost now = LOST_INIT;
 	struct loss l = LOSS_INIT;
@@ -157,7 +158,7 @@ static int list_again(struct extract_run *c, const struct lost *before, uint64_t
 	for (size_t i = 0; r == 0 && i < before->paths.n; i++) {
 		const char *path = before->paths.v[i];
 
-		if (is_there(c, path) || is_listed(&now, path))
+		if (is_there(c, path, folders) || is_listed(&now, path))
 			continue;
 		loss_add(&l, path, "lost", NULL, 0, before->why.v[i]);
 		++*ret_lost;
@@ -227,7 +228,7 @@ static int pass(struct extract_run *c, struct copy_result *more, uint64_t *ret_l
 	c->keep_ns = 0;
 	if (r == 0 && older)
 		r = list_older(c, manifest, e);
-	return r < 0 ? r : list_again(c, &before, ret_lost, e);
+	return r < 0 ? r : list_again(c, &before, !older, ret_lost, e);
 }
 
 static void say(struct extract_run *c, uint64_t files)
@@ -317,7 +318,7 @@ static int list_partial(struct extract_run *c, const struct strv *partial, struc
 	int r = open_losses(c, &l, e);
 
 	for (size_t i = 0; r == 0 && i < partial->n; i++)
-		if (is_there(c, partial->v[i]))
+		if (is_there(c, partial->v[i], false))
 			loss_add(&l, partial->v[i], "partial", NULL, 0, "cut short by btrfs restore");
 	loss_close(&l);
 	return r;
@@ -348,7 +349,7 @@ static int restore_rest(struct extract_run *c, struct copy_result *res, struct e
 	if (r == 0)
 		r = list_partial(c, &partial, e);
 	if (r == 0)
-		r = list_again(c, &before, &res->lost, e);
+		r = list_again(c, &before, false, &res->lost, e);
 	if (d.files)
 		step_note(c->io, "%llu files that were lost came through btrfs restore, unproven", (unsigned long long)d.files);
 	res->files += d.files;

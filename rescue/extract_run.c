@@ -149,7 +149,7 @@ static void write_report(struct extract_run *c, const struct copy_result *r)
 	AUTO_FREE char *path = fs_join(c->dir, "report.json");
 	CLEANUP(str_free) struct str s = STR_INIT;
 	const char *rung = c->ladder.rung ? c->ladder.rung : "folder";
-	static const char *const proofs[] = { "checksums", "none", "checksums ignored", "checksums of an older state" };
+	static const char *const proofs[] = { "checksums", "none", "checksums ignored", "an older state" };
 	const char *proof = proofs[c->ladder.rung ? c->ladder.proof : COPY_PROOF_NONE];
 
 	str_addf(&s, "{\"rungs\":[%s],\"rung\":\"%s\",\"proof\":\"%s\",\"files\":%llu,\"folders\":%llu,\"others\":%llu,\"bytes\":%llu,"

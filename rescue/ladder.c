@@ -239,8 +239,10 @@ static void judge(const struct ladder_opts *o, const struct rung *g, struct ladd
 		l->older = l->generation ? l->generation < l->newest : g->older;
 	}
 	l->log_left = leaves_log(o, g, &s);
-	if (l->proof == SUM && (l->older || l->log_left))
+	if (l->proof != IGN && (l->older || l->log_left))
 		l->proof = COPY_PROOF_OLDER;
+	if (l->repaired)
+		l->proof = IGN;
 }
 
 static int try_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder *ret, struct err *e)

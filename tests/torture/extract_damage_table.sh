@@ -117,8 +117,11 @@ def is_listed(p, kinds):
         p = p.rsplit(b'/', 1)[0]
     return bool(listed.get(b'./', set()) & kinds)
 equal = {p for p in truth if have.get(p) == truth[p]}
+try: found = {e[:64] for e in open(sys.argv[2] + '.found', 'rb').read().split(b'\0') if e}
+except OSError: found = set()
+back = {p for p in set(truth) - equal if truth[p] in found}        # without their names
 proven = {p for p in equal if words.get(p) == 'good'}
-other = set(truth) - equal
+other = set(truth) - equal - back
 holes = {p for p in other if p in have and 'partial' in listed.get(p, set())}
 older = {p for p in other - holes if p in have and ('older' in listed.get(p, set()) or words.get(p) == 'older')}
 unproven = {p for p in other - holes - older if p in have and words.get(p) == 'unproven'}
@@ -127,7 +130,7 @@ false = [p for p in have if words.get(p) in ('good', 'read') and p in truth and 
 told = 'nothing came out, and the exit code says so' if not have else None
 silent = [p for p in lost if p in have or not (told or is_listed(p, {'lost', 'older'}))]
 best = max(int(sys.argv[6]), 0 if sys.argv[7] == '-' else int(sys.argv[7]))
-print('| %s | %d | %d | %d | %d | %d | %d | %s | %s | %s |' % (sys.argv[5], len(truth), len(equal), len(proven), len(holes), len(older) + len(unproven), len(lost),
+print('| %s | %d | %s | %d | %d | %d | %d | %s | %s | %s |' % (sys.argv[5], len(truth), '%d' % len(equal) + (' + %d in lost+found' % len(back) if back else ''), len(proven), len(holes), len(older) + len(unproven), len(lost),
       sys.argv[6], sys.argv[7], sys.argv[8] or 'none'))
 rc = 0
 if len(equal) < best: print('FAILED: somebody else brings %d' % best); rc = 1
@@ -155,6 +158,8 @@ row() {
 	rm -f "$W/have.silent"
 	mkdir -p "$W/out/to"
 	count "$W/out/to" >/dev/null
+	rm -f "$W/have.found"
+	[ ! -d "$W/out/to/lost+found" ] || find "$W/out/to/lost+found" -type f -print0 | xargs -0r sha256sum -z >"$W/have.found"
 	judge "$name" || bad=1
 
 	[ ! -e "$W/have.silent" ] || grep -q 'missing' "$W/run.log" || { echo "FAILED: nothing says that files are missing"; bad=1; }

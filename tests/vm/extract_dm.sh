@@ -97,6 +97,7 @@ for i in $(seq 300); do [ $(stat -c %b /state/image 2>/dev/null || echo 0) -lt 8
 kill -9 $p; wait $p 2>/dev/null; sleep 1
 sync
 had=$(grep -c '+' /state/flakey/steps/get/map); [ "$had" -ge 1 ] || failed "no map after the kill"
+dmsetup suspend bad && echo "0 $size flakey /dev/vdb 0 2 1" | dmsetup load bad --readonly && dmsetup resume bad || failed "dm-flakey alone"
 run flakey 0
 grep -q 'nothing missing' /out || failed "flakey: something is missing"
 cmp /state/image /dev/vdb || failed "flakey: the image differs"
