@@ -36,9 +36,9 @@ steps:
 END
 disks() { # disks NUMBER: root and var, two filesystems, at $lab/to
 	mkdir -p "$lab/to"
-	mount -o loop "$lab/root$1.img" "$lab/to"
+	loop_mount "$lab/root$1.img" "$lab/to"
 	mkdir -p "$lab/to/$lab/src/var"
-	mount -o loop "$lab/var$1.img" "$lab/to/$lab/src/var"
+	loop_mount "$lab/var$1.img" "$lab/to/$lab/src/var"
 }
 undisks() { umount "$lab/to/$lab/src/var" "$lab/to"; }
 fresh() {

@@ -164,3 +164,12 @@ bac_wait_job() {
 	echo "job $1 does not end" >&2
 	return 1
 }
+
+# loop_mount FILE DIR: writable, whatever an earlier user of the loop device left; the device goes with the mount
+loop_mount() {
+	local dev
+	dev=$(losetup --find --show "$1")
+	blockdev --setrw "$dev"
+	mount "$dev" "$2"
+	losetup -d "$dev"
+}

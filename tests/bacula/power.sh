@@ -28,9 +28,9 @@ python3 "$top/tests/bacula/manifest.py" "$lab/src" >"$lab/m"
 
 disks() { # disks NUMBER: root and var, two filesystems, at $lab/to
 	mkdir -p "$lab/to"
-	mount -o loop "$lab/root$1.img" "$lab/to"
+	loop_mount "$lab/root$1.img" "$lab/to"
 	mkdir -p "$lab/to/var"
-	mount -o loop "$lab/var$1.img" "$lab/to/var"
+	loop_mount "$lab/var$1.img" "$lab/to/var"
 }
 go() { "$RESCUE" bacula restore --quiet --no-skeleton --to "$lab/to" --state "$lab/state" --strip "$lab/src" "$lab/vol"; }
 

@@ -20,7 +20,7 @@ night_victim() {
 	local t=$VICTIM p m
 	victim_tree <<-'END'
 	i=0
-	while [ ! -e /var/lib/rescue/backup-done ] && [ $i -lt 900 ]; do sleep 1; i=$((i + 1)); done
+	while { [ ! -e /var/lib/rescue/backup-done ] || [ -e /etc/motd.d/90-rescue ]; } && [ $i -lt 900 ]; do sleep 1; i=$((i + 1)); done
 	cat /var/lib/rescue/after-boot.log
 	echo "VICTIM-STARTED $(cat /home/anna/letters) $(findmnt -no FSTYPE /boot/efi) backup $(cat /var/lib/rescue/backup-done) reminders $(ls /etc/motd.d | wc -l)"
 	END
@@ -72,7 +72,7 @@ night_loss() {
 	mkdir -p "$VM_DIR/lost"
 	truncate -s 1G "$fs"
 	mkfs.btrfs -q -m dup "$fs" >/dev/null 2>&1
-	mount -o loop "$fs" "$VM_DIR/lost"
+	loop_mount "$fs" "$VM_DIR/lost"
 	mkdir -p "$VM_DIR/lost/home/anna"
 	echo "written after the backup" >"$VM_DIR/lost/home/anna/newest"
 	head -c 3000000 /dev/urandom >"$VM_DIR/lost/home/anna/photo"
@@ -153,7 +153,7 @@ night_morning() {
 	vm_disk "$VM_DIR/target.img" virtio TARGET
 	vm_net "hostfwd=tcp:127.0.0.1:$NIGHT_FDPORT-:$NIGHT_FDPORT"
 	vm_start
-	vm_wait 'VICTIM-STARTED my letters vfat backup [0-9]+ reminders 0' 900
+	VM_TAIL=200 vm_wait 'VICTIM-STARTED my letters vfat backup [0-9]+ reminders 0' 900
 	vm_has 'the firmware kept Boot'
 	vm_cut
 	id=$(vm_text | sed -n 's/.*VICTIM-STARTED.* backup \([0-9]*\) .*/\1/p')
