@@ -3,7 +3,7 @@
 # extract and image-device with Debian's kernel and its device mapper: a dirty ext4 journal is replayed on a dm-snapshot without udev; dm-error below
 # an inode table, a folder and a file, through ddrescue's image; dm-flakey read until everything is there, killed and resumed; a disk that answers
 # late, and one that never does. The disk that all of it is read from has the same content before and after.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 vm_need mkfs.ext4 ddrescue debugfs e2fsck dmsetup
 guest=$VM_DIR/guest.cpio
 vm_guest "$guest" bin:mkfs.ext4 bin:e2fsck bin:debugfs bin:ddrescue bin:dmsetup bin:blkid "$RESCUE:/bin/rescue" \
