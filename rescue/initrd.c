@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "initrd.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include "member.h"
 
 #define NAME_MAX_ 4096
 #define UNPACKED_MAX (2 * GIB)
@@ -180,56 +179,37 @@ static void stream_feed(struct stream *s, const uint8_t *p, size_t n)
 	}
 }
 
-static int unpack(struct archive *a, struct stream *s, struct err *e)
+static int from_member(void *arg, const uint8_t *p, size_t n, struct err *e)
 {
-	struct archive_entry *en;
-	const void *block;
-	size_t len;
-	la_int64_t off;
-	int r = archive_read_next_header(a, &en);
+	struct stream *s = arg;
 
-	while (r == ARCHIVE_OK && (r = archive_read_data_block(a, &block, &len, &off)) == ARCHIVE_OK) {
-		stream_feed(s, block, len);
-		if (s->out->bytes > UNPACKED_MAX)
-			return err_set(e, -EFBIG, "unpacks to more than 2 GiB");
-	}
-	if (r == ARCHIVE_EOF)
-		return 0;
-	return err_set(e, -EBADMSG, "damaged or cut off: %s", archive_error_string(a) ? archive_error_string(a) : "it cannot be unpacked");
+	stream_feed(s, p, n);
+	return s->out->bytes > UNPACKED_MAX ? err_set(e, -EFBIG, "unpacks to more than 2 GiB") : 0;
 }
 
-static int compressed(const uint8_t *p, size_t n, struct stream *s, struct err *e)
+/* One archive, plain or compressed, at p[at]; *ret_used is its length. */
+static int read_one(struct stream *s, const uint8_t *p, size_t n, size_t at, size_t *ret_used, struct err *e)
 {
-	struct archive *a = archive_read_new();
-	int r;
+	int r = 0;
 
-	if (!a)
-		return err_set(e, -ENOMEM, "no memory for an archive");
-	archive_read_support_filter_all(a);
-	archive_read_support_format_raw(a);
-	r = archive_read_open_memory(a, p, n) == ARCHIVE_OK ? unpack(a, s, e) : err_set(e, -EBADMSG, "damaged: %s", archive_error_string(a));
-	archive_read_free(a);
-	return r;
-}
-
-static bool is_compressed(const uint8_t *p, size_t n)
-{
-	static const struct { const char *magic; size_t len; } known[] = {
-		{ "\x1f\x8b", 2 }, { "\xfd" "7zXZ", 5 }, { "\x28\xb5\x2f\xfd", 4 }, { "\x02\x21\x4c\x18", 4 }, { "\x04\x22\x4d\x18", 4 },
-		{ "\x5d\0\0", 3 }, { "BZh", 3 }, { "\x89LZO", 4 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (n >= known[i].len && memcmp(p, known[i].magic, known[i].len) == 0)
-			return true;
-	return false;
+	if (p[at] == '0' && at % 4) /* the kernel takes it for something compressed */
+		return err_set(e, -EBADMSG, "damaged: the cpio at byte %zu does not begin at a multiple of 4", at);
+	if (p[at] == '0')
+		*ret_used = cpio_feed(&s->c, p + at, n - at);
+	else if (member_known(p + at, n - at))
+		r = member_unpack(p + at, n - at, &(struct member_sink){ from_member, s }, ret_used, e);
+	else if (s->out->archives > 1)
+		r = err_set(e, -EBADMSG, "damaged: neither cpio nor compressed at byte %zu", at);
+	else
+		r = err_set(e, -EBADMSG, "this is no initramfs");
+	return r < 0 ? r : judge(&s->c, at, e);
 }
 
 int initrd_read(const void *data, size_t n, struct initrd *ret, struct err *e)
 {
 	const uint8_t *p = data;
 	struct stream s = { .out = ret };
-	size_t at = 0;
+	size_t at = 0, used;
 	int r;
 
 	*ret = (struct initrd){ .names = STRV_INIT, .builtin = STR_INIT, .crypttab = STR_INIT };
@@ -240,16 +220,7 @@ int initrd_read(const void *data, size_t n, struct initrd *ret, struct err *e)
 		}
 		s.c = (struct cpio){ .out = ret, .names_cap = s.c.names_cap };
 		ret->archives++;
-		if (p[at] != '0') {
-			if (!is_compressed(p + at, n - at))
-				return ret->archives > 1 ? err_set(e, -EBADMSG, "damaged: neither cpio nor compressed at byte %zu", at)
-							 : err_set(e, -EBADMSG, "this is no initramfs");
-			r = compressed(p + at, n - at, &s, e);
-			return r < 0 ? r : judge(&s.c, at, e);
-		}
-		size_t used = cpio_feed(&s.c, p + at, n - at);
-
-		r = judge(&s.c, at, e);
+		r = read_one(&s, p, n, at, &used, e);
 		if (r < 0)
 			return r;
 		at += used;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * initrd.h - is an initramfs whole, and what is in it? Several cpio archives behind each other, plain or compressed (gzip xz zstd lz4 lzma
- * bzip2 lzop; libarchive decompresses), as the kernel's initramfs.c reads them. Any bytes may be given (fuzzed).
+ * bzip2 lzop; member.h unpacks), as the kernel's initramfs.c reads them. Any bytes may be given (fuzzed).
  */
 #ifndef RESCUE_INITRD_H
 #define RESCUE_INITRD_H

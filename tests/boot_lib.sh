@@ -131,6 +131,8 @@ empty-initrd		uefi no the initramfs is empty
 bad-initrd		uefi no one block in the middle of the initramfs is overwritten
 no-driver		uefi no the initramfs lacks the driver of the root filesystem
 other-kernel		uefi no the initramfs was made for another kernel
+initrd-plus		uefi yes a plain archive behind the compressed initramfs
+xz-crc64		uefi no an initramfs whose xz has a checksum that the kernel does not know
 stale-root		uefi no a stale UUID in root= only
 stale-search		uefi yes a stale UUID in the menu entry'"'"'s search only: GRUB complains and goes on
 stale-stub		uefi no a stale UUID in the stub on the ESP only
@@ -152,12 +154,18 @@ default-old		uefi no the default entry starts a kernel that is gone
 sdboot			uefi yes systemd-boot instead of GRUB
 sdboot-empty		uefi no systemd-boot without entries
 sdboot-initrd		uefi no systemd-boot, its entry names an initramfs that is missing
+sdboot-stale		uefi no systemd-boot, a stale UUID in its entry
+sdboot-kernel		uefi no systemd-boot, the kernel on the ESP is truncated
 uki			uefi yes a unified kernel image on the removable path
 uki-stale		uefi no a unified kernel image with a stale UUID inside
+uki-initrd		uefi no a unified kernel image without an initramfs
+uki-short		uefi no a unified kernel image that is truncated
 bios			bios yes GRUB for BIOS
 bios-mbr		bios no the boot sector is empty
 bios-core		bios no the core image is overwritten
 bios-menu		bios no grub.cfg is missing
+bios-initrd		bios no GRUB for BIOS, the initramfs is truncated
+bios-stale		bios no GRUB for BIOS, a stale UUID in root=
 '
 
 boot_repack() { # boot_repack COMMAND: unpacks the initramfs, runs COMMAND inside, packs it again
@@ -196,6 +204,9 @@ boot_break() {
 	bad-initrd) dd if=/dev/zero of="$i" bs=64k seek=60 count=1 conv=notrunc status=none ;;
 	no-driver) boot_repack 'find . -name "btrfs.ko*" -delete' ;;
 	other-kernel) boot_repack 'for d in lib/modules/* usr/lib/modules/*; do [ -d "$d" ] && [ ! -L "${d%/*}" ] && mv "$d" "${d%/*}/0.1-other"; done; true' ;;
+	initrd-plus) (cd "$B" && echo kept >note && echo note | cpio --quiet -o -H newc) >"$B/plus.cpio"
+		truncate -s %4 "$i" && cat "$B/plus.cpio" >>"$i" ;;
+	xz-crc64) boot_repack true && gzip -dc "$i" | xz -1 -T0 --check=crc64 >"$B/repacked" && cp "$B/repacked" "$i" ;;
 	stale-root) sed -i "s/root=UUID=$BOOT_UUID/root=UUID=$BOOT_STALE/" "$c" ;;
 	stale-search) sed -i "s/--set=root $BOOT_UUID/--set=root $BOOT_STALE/" "$c" ;;
 	stale-stub) sed -i "s/$BOOT_UUID/$BOOT_STALE/" "$s" ;;
@@ -217,12 +228,18 @@ boot_break() {
 	sdboot) boot_sdboot ;;
 	sdboot-empty) boot_sdboot; rm "$BOOT_ESP"/loader/entries/* ;;
 	sdboot-initrd) boot_sdboot; rm "$BOOT_ESP/initrd" ;;
+	sdboot-stale) boot_sdboot; sed -i "s/$BOOT_UUID/$BOOT_STALE/" "$BOOT_ESP"/loader/entries/* ;;
+	sdboot-kernel) boot_sdboot; truncate -s 3000000 "$BOOT_ESP/vmlinuz" ;;
 	uki) boot_uki $BOOT_UUID ;;
 	uki-stale) boot_uki $BOOT_STALE ;;
+	uki-initrd) boot_uki $BOOT_UUID; objcopy --remove-section .initrd "$BOOT_ESP/EFI/BOOT/BOOTX64.EFI" ;;
+	uki-short) boot_uki $BOOT_UUID; truncate -s 9000000 "$BOOT_ESP/EFI/BOOT/BOOTX64.EFI" ;;
 	bios) boot_bios ;;
 	bios-mbr) boot_bios; dd if=/dev/zero of="$BOOT_LOOP" bs=440 count=1 conv=notrunc status=none ;;
 	bios-core) boot_bios; dd if=/dev/zero of="$BOOT_LOOP" bs=512 seek=2060 count=40 conv=notrunc status=none ;;
 	bios-menu) boot_bios; rm "$c" ;;
+	bios-initrd) boot_bios; truncate -s 6000000 "$i" ;;
+	bios-stale) boot_bios; sed -i "s/root=UUID=$BOOT_UUID/root=UUID=$BOOT_STALE/" "$c" ;;
 	*) echo "no variant $1"; return 1 ;;
 	esac
 }

@@ -2,6 +2,11 @@
 /* Kernels, initramfs images, EFI programs, GRUB cores, BLS entries: whole or not, and what they say. */
 #include "unit.h"
 
+#include <lz4.h>
+#include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+
 #include "bls.h"
 #include "bzimage.h"
 #include "grubimg.h"
@@ -67,6 +72,170 @@ static void test_an_initramfs_of_two_archives(void **state)
 	initrd_free(&i);
 	assert_int_equal(initrd_read("\x28\xb5\x2f\xfd garbage", 12, &i, &e), -EBADMSG);
 	initrd_free(&i);
+}
+
+/* ---- compressed pieces behind each other ---- */
+
+static void add_gzip(struct str *to, const struct str *s)
+{
+	char out[8192];
+	z_stream z = { .next_in = (Bytef *)s->s, .avail_in = (uInt)s->len, .next_out = (Bytef *)out, .avail_out = sizeof(out) };
+
+	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	str_addn(to, out, z.total_out);
+	deflateEnd(&z);
+}
+
+static void add_xz_with(struct str *to, const struct str *s, lzma_check check)
+{
+	uint8_t out[8192];
+	size_t n = 0;
+
+	assert_int_equal(lzma_easy_buffer_encode(6, check, NULL, (const uint8_t *)s->s, s->len, out, &n, sizeof(out)), LZMA_OK);
+	str_addn(to, out, n);
+}
+
+static void add_xz(struct str *to, const struct str *s)
+{
+	add_xz_with(to, s, LZMA_CHECK_CRC32);
+}
+
+static void add_lzma(struct str *to, const struct str *s)
+{
+	uint8_t out[8192];
+	lzma_stream z = LZMA_STREAM_INIT;
+	lzma_options_lzma opt;
+
+	assert_false(lzma_lzma_preset(&opt, 6));
+	opt.dict_size = 65536;
+	assert_int_equal(lzma_alone_encoder(&z, &opt), LZMA_OK);
+	z.next_in = (const uint8_t *)s->s;
+	z.avail_in = s->len;
+	z.next_out = out;
+	z.avail_out = sizeof(out);
+	assert_int_equal(lzma_code(&z, LZMA_FINISH), LZMA_STREAM_END);
+	str_addn(to, out, sizeof(out) - z.avail_out);
+	lzma_end(&z);
+}
+
+static void add_zstd(struct str *to, const struct str *s)
+{
+	char out[8192];
+	size_t n = ZSTD_compress(out, sizeof(out), s->s, s->len, 3);
+
+	assert_false(ZSTD_isError(n));
+	str_addn(to, out, n);
+}
+
+static void add_lz4(struct str *to, const struct str *s)
+{
+	char out[8192];
+	int n = LZ4_compress_default(s->s, out, (int)s->len, sizeof(out));
+
+	str_addn(to, "\x02\x21\x4c\x18", 4);
+	for (int i = 0; i < 4; i++)
+		str_addc(to, (char)(n >> 8 * i));
+	str_addn(to, out, (size_t)n);
+}
+
+static void pad(struct str *s)
+{
+	while (s->len % 4)
+		str_addc(s, 0);
+}
+
+static int reads(const struct str *s, size_t n, bool both)
+{
+	struct initrd i;
+	int r = initrd_read(s->s, n, &i, &e);
+
+	if (r == 0)
+		assert_true(initrd_has(&i, "init") && (!both || initrd_has(&i, "extra")));
+	initrd_free(&i);
+	return r;
+}
+
+static void (*const packers[])(struct str *, const struct str *) = { add_gzip, add_xz, add_lzma, add_zstd, add_lz4 };
+
+static void small_archives(struct str *first, struct str *second)
+{
+	cpio_add(first, "init", "#!");
+	for (int k = 0; k < 40; k++) {
+		AUTO_FREE char *name = xasprintf("lib/file-%d", k * 7919), *data = xasprintf("%d:%d", k * k * 104729, k * 1299709);
+
+		cpio_add(first, name, data);
+	}
+	cpio_add(first, "TRAILER!!!", "");
+	cpio_add(second, "extra", "more");
+	cpio_add(second, "TRAILER!!!", "");
+}
+
+/* The kernel goes on behind each piece: a plain cpio (at a multiple of 4), zeros, a piece in another format. */
+static void test_pieces_behind_a_compressed_one(void **state)
+{
+	CLEANUP(str_free) struct str first = STR_INIT, second = STR_INIT;
+
+	(void)state;
+	small_archives(&first, &second);
+	for (size_t a = 0; a < ARRAY_SIZE(packers); a++) {
+		CLEANUP(str_free) struct str s = STR_INIT;
+		size_t whole;
+
+		packers[a](&s, &first);
+		whole = s.len;
+		for (size_t n = 8; n < whole; n += 5) {
+			int r = reads(&s, n, false);
+
+			assert_true(r == -ENODATA || r == -EBADMSG);
+		}
+		assert_int_equal(reads(&s, whole, false), 0);
+		str_addn(&s, "\0\0\0\0", 4);
+		pad(&s);
+		assert_int_equal(reads(&s, s.len, false), 0);
+		str_addn(&s, second.s, second.len);
+		assert_int_equal(reads(&s, s.len, true), 0);
+		s.s[whole / 2] ^= 0x55;
+		s.s[whole / 2 + 1] ^= 0x55;
+		assert_true(reads(&s, s.len, true) < 0);
+	}
+}
+
+static void test_pieces_in_two_formats(void **state)
+{
+	CLEANUP(str_free) struct str first = STR_INIT, second = STR_INIT;
+
+	(void)state;
+	small_archives(&first, &second);
+	for (size_t a = 0; a < ARRAY_SIZE(packers); a++) {
+		for (size_t b = 0; b < ARRAY_SIZE(packers); b++) {
+			CLEANUP(str_free) struct str s = STR_INIT;
+
+			packers[a](&s, &first);
+			str_addn(&s, "\0\0\0\0", 4);         /* the old LZ4 frame has no end of its own */
+			packers[b](&s, &second);
+			assert_int_equal(reads(&s, s.len, true), 0);
+		}
+	}
+}
+
+static void test_what_the_kernel_cannot_unpack(void **state)
+{
+	CLEANUP(str_free) struct str first = STR_INIT, second = STR_INIT, s = STR_INIT, odd = STR_INIT;
+
+	(void)state;
+	small_archives(&first, &second);
+	add_xz_with(&s, &first, LZMA_CHECK_CRC64);
+	assert_int_equal(reads(&s, s.len, false), -ENOTSUP);
+	assert_string_equal(e.msg, "the kernel cannot unpack it: it was made without 'xz --check=crc32'");
+	assert_int_equal(initrd_read("\x04\x22\x4d\x18 frame of today", 20, &(struct initrd){ 0 }, &e), -EBADMSG);
+	assert_string_equal(e.msg, "this is no initramfs");
+	add_zstd(&odd, &first);
+	pad(&odd);
+	str_addc(&odd, 0);
+	str_addn(&odd, second.s, second.len);
+	assert_int_equal(reads(&odd, odd.len, true), -EBADMSG);
+	assert_non_null(strstr(e.msg, "does not begin at a multiple of 4"));
 }
 
 static void test_a_kernel_that_is_cut_off(void **state)
@@ -175,6 +344,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_initramfs_of_two_archives), cmocka_unit_test(test_a_kernel_that_is_cut_off),
+		cmocka_unit_test(test_pieces_behind_a_compressed_one), cmocka_unit_test(test_pieces_in_two_formats),
+		cmocka_unit_test(test_what_the_kernel_cannot_unpack),
 		cmocka_unit_test(test_programs_of_the_distribution), cmocka_unit_test(test_boot_sectors),
 		cmocka_unit_test(test_entries_and_their_order),
 	};
