@@ -73,7 +73,7 @@ boot_base() {
 		sfdisk -q "$B/base.img"
 	loop=$(losetup --find --show --offset $((135168 * 512)) --sizelimit $(((1048576 - 135168 - 2048) * 512)) "$B/base.img")
 	blockdev --setrw "$loop"
-	mkfs.btrfs -q -f -U $BOOT_UUID "$loop" >/dev/null 2>&1
+	mkfs.btrfs -q -f -U $BOOT_UUID "$loop" >"$B/mkfs.log" 2>&1 || { cat "$B/mkfs.log"; return 1; }
 	mkdir -p "$B/mnt" "$B/esp.base"
 	mount "$loop" "$B/mnt"
 	btrfs -q subvolume create "$B/mnt/@" && btrfs -q subvolume create "$B/mnt/@home"
@@ -252,12 +252,13 @@ boot_predict() {
 	case $rc in 0) echo yes ;; 1) echo no ;; *) echo "exit code $rc" ;; esac
 }
 
-# boot_happens FIRMWARE [SECONDS]: yes or no, by starting the disk (vm/lib.sh)
+# boot_happens FIRMWARE [SECONDS]: yes or no in $B/happened, by starting $BOOT_DISK, or the disks $BOOT_DISKS of $B (vm/lib.sh)
 boot_happens() {
-	local end=$((SECONDS + ${2:-500})) yes=no
+	local end=$((SECONDS + ${2:-150})) yes=no disk
 	vm_new 768
 	vm_firmware "$1" "${BOOT_VARS:-$B/vars.$VM_COUNT.fd}"
-	vm_disk "$BOOT_DISK" virtio
+	for disk in ${BOOT_DISKS:-}; do vm_disk "$B/$disk.img" virtio; done
+	[ -n "${BOOT_DISKS:-}" ] || vm_disk "$BOOT_DISK" virtio
 	vm_start
 	while vm_alive && [ $SECONDS -lt $end ]; do
 		if vm_text | grep -q "$BOOT_MARK home is here"; then yes=yes; break; fi

@@ -29,9 +29,9 @@ cached_debootstrap() {
 	DEBIAN_KVER=$(basename "$(ls -d "$dir"/lib/modules/*-amd64 | head -n 1)")
 }
 
-# stacked_debian: LVM, LUKS and XFS on top of that Debian, kept in $O/cache/stacked. Sets $DEBIAN_LAYERS, the lowerdir= of an overlay that is all of it.
-STACKED_PACKAGES="lvm2 cryptsetup-initramfs xfsprogs"
-stacked_install() (
+# debian_layer NAME "PACKAGES": these packages on top of that Debian, kept in $O/cache/NAME. Sets $DEBIAN_LAYERS, the lowerdir= of an overlay that is
+# all of it.
+layer_install() (
 	set -e
 	dir=$1
 	mkdir -p "$dir/up" "$dir/work" "$dir/tree"
@@ -40,28 +40,33 @@ stacked_install() (
 	cp -L /etc/resolv.conf "$dir/tree/etc/resolv.conf"
 	printf '#!/bin/sh\nexit 101\n' >"$dir/tree/usr/sbin/policy-rc.d"
 	chmod 755 "$dir/tree/usr/sbin/policy-rc.d"
+	mkdir -p "$dir/tree/etc/initramfs-tools"
 	echo 'update_initramfs=no' >"$dir/tree/etc/initramfs-tools/update-initramfs.conf"
-	chroot "$dir/tree" sh -c "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && apt-get -q -y --no-install-recommends install $STACKED_PACKAGES"
+	chroot "$dir/tree" sh -c "export DEBIAN_FRONTEND=noninteractive; apt-get -q update && apt-get -q -y --no-install-recommends install $2"
 	printf 'update_initramfs=yes\nbackup_initramfs=no\n' >"$dir/tree/etc/initramfs-tools/update-initramfs.conf"
 	rm -rf "$dir"/tree/var/cache/apt/* "$dir"/tree/var/lib/apt/lists/* "$dir"/tree/usr/share/doc/* "$dir/tree/usr/sbin/policy-rc.d" "$dir/tree/etc/resolv.conf"
 )
 
-stacked_debian() {
-	local dir=$O/cache/stacked is
+debian_layer() {
+	local dir=$O/cache/$1 packages=$2 is
 	cached_debootstrap
-	is="$STACKED_PACKAGES over $(stat -c %Y "$DEBIAN.is")"
+	is="$packages over $(stat -c %Y "$DEBIAN.is")"
 	(
 		flock 9
 		[ "$(cat "$dir/is" 2>/dev/null)" = "$is" ] && exit 0
 		rm -rf --one-file-system "$dir"
 		mkdir -p "$dir"
-		export -f stacked_install
-		export DEBIAN STACKED_PACKAGES
-		unshare -m --propagation private bash -c 'stacked_install "$1"' bash "$dir" >"$dir/log" 2>&1 9>&- || { tail -n 20 "$dir/log"; exit 1; }
+		export -f layer_install
+		export DEBIAN
+		unshare -m --propagation private bash -c 'layer_install "$1" "$2"' bash "$dir" "$packages" >"$dir/log" 2>&1 9>&- || { tail -n 20 "$dir/log"; exit 1; }
 		printf '%s' "$is" >"$dir/is"
-	) 9>"$O/cache/stacked.lock" || { echo "the packages $STACKED_PACKAGES cannot be had"; exit 1; }
+	) 9>"$O/cache/$1.lock" || { echo "the packages $packages cannot be had"; exit 1; }
 	DEBIAN_LAYERS=$dir/up:$DEBIAN
 }
+
+# stacked_debian: LVM, LUKS and XFS. other_debian: dracut instead of initramfs-tools, systemd-boot, SELinux
+stacked_debian() { debian_layer stacked "lvm2 cryptsetup-initramfs xfsprogs"; }
+other_debian() { debian_layer other "dracut systemd-boot policycoreutils selinux-policy-default"; }
 
 # cached_full_kernel: Debian's kernel for real machines (not the one for clouds), fetched and unpacked once, never installed.
 # Sets $FULL_KERNEL (the folder) and $FULL_KVER. Skips the test when it cannot be had.

@@ -142,13 +142,14 @@ vm_direct() {
 	VM_ARGS+=(-kernel "$1" -initrd "$2" -append "console=ttyS0 panic=1 oops=panic no_timer_check ${3:-}")
 }
 
-# vm_firmware bios|uefi|secure|own [VARS]: secure: Secure Boot with the keys that Debian's shim is signed for; own: with OVMF's test key
-# (/usr/share/ovmf/PkKek-1-snakeoil.*) and no other. VARS keeps the variables from one boot to the next; it is made when missing
+# vm_firmware bios|uefi|small|secure|own [VARS]: small: UEFI with 56 KiB for variables; secure: Secure Boot with the keys that Debian's shim is
+# signed for; own: with OVMF's test key (/usr/share/ovmf/PkKek-1-snakeoil.*) and no other. VARS keeps the variables from one boot to the next; it is made when missing
 vm_firmware() {
 	local code vars=${2:-$VM_DIR/vars.$VM_COUNT.fd} from
 	case $1 in
 	bios) return ;;
 	uefi) code=/usr/share/OVMF/OVMF_CODE_4M.fd from=/usr/share/OVMF/OVMF_VARS_4M.fd ;;
+	small) code=/usr/share/OVMF/OVMF_CODE.fd from=/usr/share/OVMF/OVMF_VARS.fd ;;
 	secure | own) code=/usr/share/OVMF/OVMF_CODE_4M.ms.fd from=/usr/share/OVMF/OVMF_VARS_4M.ms.fd
 		[ "$1" = secure ] || { code=/usr/share/OVMF/OVMF_CODE_4M.snakeoil.fd from=/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd; }
 		VM_ARGS[1]=q35,accel=tcg,smm=on
