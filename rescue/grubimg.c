@@ -172,5 +172,5 @@ int grubimg_bios(const void *data, size_t n, struct grubimg *ret, struct err *e)
 			return 0;
 		grubimg_free(ret);
 	}
-	return err_set(e, -EBADMSG, "GRUB's core image cannot be unpacked: it is damaged");
+	return err_set(e, -EBADMSG, "GRUB's core image is damaged; GRUB may mend it from its redundancy while it starts, but install it anew");
 }

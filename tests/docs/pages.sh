@@ -31,3 +31,8 @@ for t in $types; do
 	"$RESCUE" explain "$t" >"$W/out" || fail "rescue explain $t"
 	grep -q "^$t - " "$W/out" || fail "rescue explain $t says something else"
 done
+
+# every variant of a broken system was started, and is in the table
+for v in $(sed -n "/^BOOT_VARIANTS=/,/^'$/p" tests/boot_lib.sh | sed -n 's/^\([a-z0-9-]*\)\t.*/\1/p'); do
+	grep -q "^| $v |" docs/boot-check.md || fail "variant $v is not in the table of docs/boot-check.md"
+done

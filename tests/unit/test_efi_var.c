@@ -84,6 +84,22 @@ static void test_a_firmware_that_refuses_or_lies(void **state)
 	vars_end(dir);
 }
 
+/* T21: where the firmware does not say how much room it has, that is unknown: neither "no UEFI" nor "no room". */
+static void test_room_that_nobody_tells(void **state)
+{
+	char *dir = vars();
+	struct err e = ERR_INIT;
+	uint64_t room = 7, total = 7;
+
+	(void)state;
+	assert_int_equal(efi_var_space(&room, &total, &e), -ENOSYS);
+	assert_string_equal(e.msg, "EFI variables: the firmware does not say how much room it has");
+	assert_int_equal(room, 7);
+	assert_int_equal(efi_var_ready(&e), 0);
+	assert_int_equal(efi_var_set("Boot0001", EFI_GLOBAL, 7, "abcd", 4, &e), 0);
+	vars_end(dir);
+}
+
 static void test_names_of_one_guid_only(void **state)
 {
 	char *dir = vars();
@@ -207,6 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_variable_is_attributes_and_data),
 		cmocka_unit_test(test_a_firmware_that_refuses_or_lies),
+		cmocka_unit_test(test_room_that_nobody_tells),
 		cmocka_unit_test(test_names_of_one_guid_only),
 		cmocka_unit_test(test_without_uefi),
 		cmocka_unit_test(test_an_option_is_read_and_built_the_same),
