@@ -25,6 +25,7 @@
 #define DEV_ITEM_SIZE 98
 #define CHUNK_SIZE 48
 #define STRIPE_SIZE 32
+#define TREES 3                 /* that are walked */
 #define SYSTEM 2                /* a chunk's type */
 
 struct block {
@@ -41,7 +42,7 @@ struct chunks {
 	unsigned int sum_type;
 	size_t node;
 	struct block *block;
-	size_t n_block, cap_block;
+	size_t n_block, cap_block, n_read;
 	struct extent *extent;
 	size_t n_extent;
 	struct extent *group;           /* block groups: address and, in `at`, the type */
@@ -118,7 +119,7 @@ typedef void (*visit_item)(struct chunks *x, const uint8_t *key, const uint8_t *
 static int read_block(const struct chunks *x, uint64_t address, uint64_t generation, uint8_t *buf)
 {
 	struct block want = { address, generation, 0 };
-	const struct block *b = x->n_block ? bsearch(&want, x->block, x->n_block, sizeof(want), by_address) : NULL;
+	const struct block *b = x->n_read < TREES * x->n_block ? bsearch(&want, x->block, x->n_block, sizeof(want), by_address) : NULL;
 
 	return b && pread(x->fd, buf, x->node, (off_t)b->at) == (ssize_t)x->node && is_block(x, buf) ? 0 : -EIO;
 }
@@ -134,12 +135,14 @@ static void visit_leaf(struct chunks *x, const uint8_t *p, uint32_t n, visit_ite
 	}
 }
 
+/* A tree that leads back to itself has more blocks than there are. */
 static int walk(struct chunks *x, uint64_t address, uint64_t generation, int depth, visit_item visit)
 {
 	AUTO_FREE uint8_t *p = xmalloc(x->node);
 	int r = depth > 8 ? -EIO : read_block(x, address, generation, p);
 	uint32_t n = r < 0 ? 0 : btrfs_le32(p + 0x60);
 
+	x->n_read++;
 	if (r == 0 && p[0x64] == 0) {
 		visit_leaf(x, p, n, visit);
 		return 0;
