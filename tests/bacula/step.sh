@@ -26,7 +26,12 @@ same() {
 }
 
 tree_full "$lab/src"
-BAC_FD_EXTRA= bac_start
+# what docs/bacula.md says that a console of least privilege needs (T91)
+BAC_DIR_EXTRA='Console { Name = rescue; Password = "conpw"; CommandACL = restore, run, cancel, status, list, llist, .jobs; JobACL = backup-web, restore
+  ClientACL = web-01-fd; StorageACL = St; FileSetACL = FS; PoolACL = P; CatalogACL = C; WhereACL = "*all*"; DirectoryACL = "*all*"
+}
+Client { Name = other-fd; Address = 127.0.0.1; FDPort = 1; Catalog = C; Password = "x" }'
+bac_start
 bac_run Full
 python3 "$top/tests/bacula/manifest.py" "$lab/src" >"$lab/m"
 
@@ -59,6 +64,16 @@ grep -q 'Files Restored' "$lab"/state/*/joblog.txt "$lab"/state/*/*/joblog.txt 2
 run 1 "${con[@]}" "before: '2020-01-01'"
 says "No Full backup before 2020-01-01"
 run 1 "${con[@]}" "restore-client: no-such-fd" || true
+# a restricted console: its own client, and no other machine's files
+cat >"$lab/etc/restricted.conf" <<CONF
+Director { Name = test-dir; DIRport = $bac_port; address = 127.0.0.1; Password = "-" }
+Console { Name = rescue; Password = "conpw" }
+CONF
+restricted=("${con[@]/bconsole.conf/restricted.conf}")
+run 0 "${restricted[@]}"
+[ -e "$lab/to/$lab/src/stays" ] && [ -e "$lab/to/$lab/src/becomes-dir" ]
+run 1 "${restricted[@]/client: web-01-fd/client: other-fd}"
+says "other-fd"
 sed -i 's/dirpw/wrong/' "$lab/etc/bconsole.conf"
 run 3 "${con[@]}"
 says "the Director refuses us: wrong name or password"

@@ -20,6 +20,7 @@ cd /
 cmp "$W/a/usb" "$W/b/deep/stick.img" && cmp "$W/a/iso" "$W/b/x.iso" && cmp "$W/a/uki" "$W/b/x.efi" && cmp "$W/a/img" "$W/b/x" || fail "two builds differ"
 diff -r "$W/a/net" "$W/b/deep/net" || fail "two netboot folders differ"
 rm -r "$W/b"
+[ "$(stat -c %s "$W/a/img")" -lt 67108864 ] || fail "T95: an initramfs of $(stat -c %s "$W/a/img") bytes is more than every loader takes"
 # and time is an input (a short list is enough from here on)
 printf 'prog busybox\napplet sh\n' >"$W/list"
 SOURCE_DATE_EPOCH=1700000000 image --list "$W/list" --iso "$W/later" --quiet
