@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# bacula-salvage: a read-only filesystem goes into the Director's catalog as a job of its own, and what is in it comes back.
+# bacula-salvage: a read-only filesystem goes into the Director's catalog as a job of its own, and what is in it comes back. Then a damaged device: it is
+# mounted by the ladder for the time of the job, never written to, and free again afterwards.
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/tree_lib.sh"
@@ -14,6 +15,8 @@ mount --bind "$lab/broken" "$lab/broken"
 mount -o remount,bind,ro "$lab/broken"
 BAC_DIR_EXTRA="FileSet { Name = SalvageFS; Include { Options { signature = SHA1; aclsupport = yes; xattrsupport = yes; sparse = yes }
   File = \"$lab/broken\" } }
+FileSet { Name = DamagedFS; Include { Options { signature = SHA1; aclsupport = yes; xattrsupport = yes; sparse = yes }; File = "/damaged" } }
+Job { Name = damaged; Type = Backup; Level = Full; Client = web-01-fd; FileSet = DamagedFS; Storage = St; Pool = SalvagePool; Messages = M }
 Pool { Name = SalvagePool; Pool Type = Backup; AutoPrune = no; Recycle = no; Label Format = \"Salvage-\" }
 Job { Name = salvage; Type = Backup; Level = Full; Client = web-01-fd; FileSet = SalvageFS; Storage = St; Pool = SalvagePool; Messages = M }"
 bac_start
@@ -26,8 +29,8 @@ run() { # run CODE OPTIONS...
 	shift
 	rm -rf "$lab/state"
 	{
-		printf 'plan: 1\nname: test\nsteps:\n  - bacula-salvage:\n      id: s\n'
-		for o in "console-config: $lab/etc/bconsole.conf" "fd-config: $lab/etc/fd.conf" "client: web-01-fd" "fileset: SalvageFS" "$@"; do
+		printf 'plan: 1\nname: test\n%ssteps:\n  - bacula-salvage:\n      id: s\n' "${devices:-}"
+		for o in "console-config: $lab/etc/bconsole.conf" "fd-config: $lab/etc/fd.conf" "client: web-01-fd" "fileset: ${fileset:-SalvageFS}" "$@"; do
 			printf '      %s\n' "$o"
 		done
 	} >"$lab/plan.yaml"
@@ -45,7 +48,28 @@ says "were wanted"
 run 0 "from: $lab/broken" "job: salvage" "regular-job: backup-web"
 says "ended with status T"
 [ "$(bac_sql "select count(*) from Job where Name='backup-web'")" = 1 ]
+
+truncate -s 300M "$lab/disk.img"
+mkfs.btrfs -q -f "$lab/disk.img" >/dev/null 2>&1
+mkdir "$lab/disk"
+loop_mount "$lab/disk.img" "$lab/disk"
+tree_full "$lab/disk"
+python3 "$top/tests/bacula/manifest.py" "$lab/disk" >"$lab/m-disk"
+umount "$lab/disk"
+dd if=/dev/urandom of="$lab/disk.img" bs=4096 seek=16 count=1 conv=notrunc status=none     # the first superblock
+before=$(sha256sum <"$lab/disk.img")
+loop=$(losetup --find --show "$lab/disk.img")
+trap 'rc=$?; set +e; bac_stop; umount "$lab/broken" 2>/dev/null; losetup -d "$loop"; rm -rf "$lab"; exit $rc' EXIT
+devices="devices: {d: {loop: $lab/disk.img}}
+" fileset=DamagedFS
+run 0 'from: "${d}"' "job: damaged" "regular-job: backup-web"
+says "ended with status T"
+[ "$before" = "$(sha256sum <"$lab/disk.img")" ]
+if findmnt -n /damaged; then echo "/damaged is still mounted"; exit 1; fi
 bac_stop
+mkdir "$lab/to-disk"
+"$RESCUE" bacula restore --quiet --no-skeleton --job-name damaged --to "$lab/to-disk" --strip /damaged "$lab/vol"
+python3 "$top/tests/bacula/manifest.py" "$lab/to-disk" | diff "$lab/m-disk" -
 mkdir "$lab/to"
 "$RESCUE" bacula restore --quiet --no-skeleton --job-name salvage --to "$lab/to" --strip "$lab/broken" "$lab/vol"
 python3 "$top/tests/bacula/manifest.py" "$lab/broken" >"$lab/m"
