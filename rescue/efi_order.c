@@ -127,8 +127,13 @@ static struct efi_loadopt wanted(const struct efi_want *w)
 				     .file = (char *)w->file, .data = (uint8_t *)w->data, .data_len = w->data_len };
 }
 
-/* The entry to use: same target, best placed; else an own one (label and file) whose partition is gone (T31). */
-static struct efi_entry *pick(struct efi_entries *s, const struct efi_want *w)
+static bool stands_better(const struct efi_entry *en, const struct efi_entry *than)
+{
+	return !than || (en->place >= 0 && (than->place < 0 || en->place < than->place));
+}
+
+/* The entry to use: same target, best placed; else an own one (label and file) whose partition is gone (T31), best placed too. */
+static struct efi_entry *pick(const struct efi_entries *s, const struct efi_want *w)
 {
 	struct efi_loadopt want = wanted(w);
 	struct efi_entry *best = NULL, *old = NULL;
@@ -139,10 +144,11 @@ static struct efi_entry *pick(struct efi_entries *s, const struct efi_want *w)
 		if (!en->parsed || !en->opt.has_hd || !en->opt.file || strcasecmp(en->opt.file, w->file))
 			continue;
 		if (efi_loadopt_same(&en->opt, &want)) {
-			if (!best || (en->place >= 0 && (best->place < 0 || en->place < best->place)))
+			if (stands_better(en, best))
 				best = en;
-		} else if (!old && str_eq(en->opt.label, w->label) && w->stale && w->stale(&en->opt.hd, w->arg)) {
-			old = en;
+		} else if (str_eq(en->opt.label, w->label) && w->stale && w->stale(&en->opt.hd, w->arg)) {
+			if (stands_better(en, old))
+				old = en;
 		}
 	}
 	return best ? best : old;
@@ -209,31 +215,63 @@ static int write_order(const uint16_t *order, size_t n, struct err *e)
 	return r;
 }
 
-static bool in_place(const struct efi_entries *s, uint16_t num, enum efi_place place)
+int efi_entry_place(const struct efi_entries *s, const struct efi_want *w)
 {
-	int at = place_of(s, num);
+	const struct efi_entry *en = pick(s, w);
+
+	return en ? en->place : -1;
+}
+
+static bool in_place(const struct efi_entries *s, uint16_t num, const struct efi_want *w)
+{
+	int at = place_of(s, num), near = place_of(s, w->near);
 
 	if (at < 0)
 		return false;
-	return place == EFI_KEEP || place == EFI_APPEND || (place == EFI_FIRST ? at == 0 : (size_t)at + 1 == s->n_order);
+	switch (w->place) {
+	case EFI_FIRST: return at == 0;
+	case EFI_LAST: return (size_t)at + 1 == s->n_order;
+	case EFI_BEHIND: return num == w->near || (near >= 0 && at == near + 1);
+	case EFI_BEFORE: return num == w->near || (near >= 0 && at == near - 1);
+	default: return true;   /* KEEP, APPEND */
+	}
 }
 
-static int put_in_order(const struct efi_entries *s, uint16_t num, enum efi_place place, struct efi_done *done, struct err *e)
+/* The order with `num` at its place; all others stay as they are to each other. */
+static size_t order_with(const struct efi_entries *s, uint16_t num, const struct efi_want *w, uint16_t *order)
+{
+	bool todo = true;
+	size_t n = 0;
+
+	if (w->place == EFI_FIRST || w->place == EFI_KEEP) {
+		order[n++] = num;
+		todo = false;
+	}
+	for (size_t i = 0; i < s->n_order; i++) {
+		bool here = todo && s->order[i] == w->near && (w->place == EFI_BEHIND || w->place == EFI_BEFORE);
+
+		if (s->order[i] == num)
+			continue;
+		if (here && w->place == EFI_BEFORE)
+			order[n++] = num;
+		order[n++] = s->order[i];
+		if (here && w->place == EFI_BEHIND)
+			order[n++] = num;
+		todo = todo && !here;
+	}
+	if (todo)
+		order[n++] = num;
+	return n;
+}
+
+static int put_in_order(const struct efi_entries *s, uint16_t num, const struct efi_want *w, struct efi_done *done, struct err *e)
 {
 	AUTO_FREE uint16_t *order = xcalloc(s->n_order + 1, sizeof(*order));
-	size_t n = 0;
 	int r;
 
-	if (in_place(s, num, place))
+	if (in_place(s, num, w))
 		return 0;
-	if (place == EFI_FIRST || place == EFI_KEEP)
-		order[n++] = num;
-	for (size_t i = 0; i < s->n_order; i++)
-		if (s->order[i] != num)
-			order[n++] = s->order[i];
-	if (place == EFI_LAST || place == EFI_APPEND)
-		order[n++] = num;
-	r = write_order(order, n, e);
+	r = write_order(order, order_with(s, num, w, order), e);
 	done->ordered = r == 0;
 	return r;
 }
@@ -297,7 +335,7 @@ int efi_entry_ensure(const struct efi_want *w, struct efi_done *ret, struct err 
 	if (r < 0)
 		return r;
 	fault_point("efi.entry.written");
-	r = put_in_order(&s, done.num, w->place, &done, e);
+	r = put_in_order(&s, done.num, w, &done, e);
 	if (r < 0 && done.created)
 		undo_create(&done);
 	if (r < 0)
@@ -322,7 +360,7 @@ int efi_entry_holds(const struct efi_want *w, uint16_t *ret_num, struct err *e)
 		err_set(e, -ENOENT, "no entry for %s on this partition", w->file);
 		return 0;
 	}
-	if (!(en->opt.attrs & EFI_ACTIVE) || !in_place(&s, en->num, w->place)) {
+	if (!(en->opt.attrs & EFI_ACTIVE) || !in_place(&s, en->num, w)) {
 		err_set(e, -ENOENT, "Boot%04X is %s", en->num, en->opt.attrs & EFI_ACTIVE ? "not at its place in BootOrder" : "not active");
 		return 0;
 	}

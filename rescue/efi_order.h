@@ -38,7 +38,8 @@ int efi_entries_read(struct efi_entries *ret, struct err *e);
 void efi_entries_free(struct efi_entries *s);
 const struct efi_entry *efi_entries_find(const struct efi_entries *s, uint16_t num);
 
-enum efi_place { EFI_FIRST, EFI_LAST, EFI_KEEP, EFI_APPEND };   /* KEEP, APPEND: where it is; else first, else last */
+/* KEEP, APPEND: where it is; else first, else last. BEHIND, BEFORE: directly there, seen from the entry `near`. */
+enum efi_place { EFI_FIRST, EFI_LAST, EFI_KEEP, EFI_APPEND, EFI_BEHIND, EFI_BEFORE };
 
 struct efi_want {
 	const char *label, *file;
@@ -46,6 +47,7 @@ struct efi_want {
 	const uint8_t *data;            /* optional data of a new entry, or NULL */
 	size_t data_len;
 	enum efi_place place;
+	uint16_t near;                  /* for BEHIND and BEFORE: a number that BootOrder names */
 	bool (*stale)(const struct efi_hd *hd, void *arg);      /* true: no disk of this machine has this partition. NULL: never */
 	void *arg;
 };
@@ -61,6 +63,8 @@ struct efi_done {
 int efi_entry_ensure(const struct efi_want *w, struct efi_done *ret, struct err *e);
 /* Looks only: 1 when an active entry for this partition and file exists and stands at its place; else 0 with a sentence. */
 int efi_entry_holds(const struct efi_want *w, uint16_t *ret_num, struct err *e);
+/* Where the entry that would be used stands in BootOrder, from 0; -1: nowhere yet. */
+int efi_entry_place(const struct efi_entries *s, const struct efi_want *w);
 
 /*
  * Byte-exact copy of all Boot####, BootOrder, BootNext and Timeout, as text:

@@ -76,10 +76,24 @@ int efi_repair_pick(const struct efi_repair *r, char **ret_file, char **ret_labe
 	return 0;
 }
 
+static bool is_here(const struct efi_repair *r, const struct efi_hd *hd)
+{
+	for (size_t p = 0; p < r->n_parts; p++)
+		if (efi_hd_same(&r->parts[p].hd, hd))
+			return true;
+	return false;
+}
+
+/* A partition that this repair is about is never gone: one member does not take the entry of another. */
+static bool is_gone(const struct efi_hd *hd, void *arg)
+{
+	return !is_here(arg, hd) && esp_hd_is_gone(hd, NULL);
+}
+
 static struct efi_want want_of(const struct efi_repair *r, const struct esp_loader *l, size_t part, enum efi_place place)
 {
 	return (struct efi_want){ .label = l->label, .file = l->file, .hd = r->parts[part].hd, .data = l->data, .data_len = l->data_len,
-				  .place = place, .stale = esp_hd_is_gone };
+				  .place = place, .stale = is_gone, .arg = (void *)r };
 }
 
 static void say_done(struct efi_repair *r, const struct efi_done *d, const struct esp_loader *l, size_t part)
@@ -93,22 +107,74 @@ static void say_done(struct efi_repair *r, const struct efi_done *d, const struc
 	r->written += d->created + d->rewritten + d->ordered + d->doubles;
 }
 
-static int ensure(struct efi_repair *r, const struct esp_loader *l, size_t part, enum efi_place place, struct efi_done *d, struct err *e)
+/* The partition whose entry stands best: the others come behind it, so that nobody else moves up when an entry shall stay where it is. */
+static int best_placed(const struct efi_repair *r, const struct esp_loader *l, size_t *ret, struct err *e)
 {
-	struct efi_want w = want_of(r, l, part, place);
-	int rc = efi_entry_ensure(&w, d, e);
+	CLEANUP(efi_entries_free) struct efi_entries s = { .current = -1, .next = -1 };
+	int best = -1, rc = efi_entries_read(&s, e);
 
-	if (rc == 0)
-		say_done(r, d, l, part);
+	*ret = 0;
+	for (size_t p = 0; rc == 0 && p < r->n_parts; p++) {
+		struct efi_want w = want_of(r, l, p, EFI_KEEP);
+		int at = efi_entry_place(&s, &w);
+
+		if (at < 0 || (best >= 0 && at >= best))
+			continue;
+		best = at;
+		*ret = p;
+	}
 	return rc;
 }
 
-static bool is_here(const struct efi_repair *r, const struct efi_hd *hd)
+/*
+ * Does `one` for every partition that carries the loader, so that their entries stand directly one behind the other: when the first disk of a
+ * mirror is gone, the second is next and no other system (T30). From the front, or for `last` from the end.
+ */
+static int each_part(const struct efi_repair *r, const struct esp_loader *l, enum efi_place place,
+		     int (*one)(void *arg, const struct efi_want *w, size_t part, uint16_t *ret_num, struct err *e), void *arg, struct err *e)
 {
-	for (size_t p = 0; p < r->n_parts; p++)
-		if (efi_hd_same(&r->parts[p].hd, hd))
-			return true;
-	return false;
+	size_t lead = place == EFI_LAST ? r->n_parts - 1 : 0;
+	uint16_t near = 0;
+	int rc = place == EFI_KEEP || place == EFI_APPEND ? best_placed(r, l, &lead, e) : 0;
+
+	for (size_t k = 0; rc >= 0 && k < r->n_parts; k++) {
+		size_t p = place == EFI_LAST ? lead - k : k == 0 ? lead : k <= lead ? k - 1 : k;
+		struct efi_want w = want_of(r, l, p, k == 0 ? place : place == EFI_LAST ? EFI_BEFORE : EFI_BEHIND);
+
+		w.near = near;
+		rc = one(arg, &w, p, &near, e);
+		if (rc == 0)
+			return 0;
+	}
+	return rc < 0 ? rc : 1;
+}
+
+struct making {
+	struct efi_repair *r;
+	const struct esp_loader *l;
+	uint16_t num;   /* on the first partition */
+};
+
+static int make_one(void *arg, const struct efi_want *w, size_t part, uint16_t *ret_num, struct err *e)
+{
+	struct making *m = arg;
+	struct efi_done d = { 0 };
+	int rc = efi_entry_ensure(w, &d, e);
+
+	if (rc < 0)
+		return rc;
+	say_done(m->r, &d, m->l, part);
+	if (part == 0)
+		m->num = d.num;
+	*ret_num = d.num;
+	return 1;
+}
+
+static int look_at_one(void *arg, const struct efi_want *w, size_t part, uint16_t *ret_num, struct err *e)
+{
+	(void)arg;
+	(void)part;
+	return efi_entry_holds(w, ret_num, e);
 }
 
 /*
@@ -132,21 +198,21 @@ static bool first_is_chosen(const struct efi_repair *r)
 	return file != NULL;
 }
 
-/* Last first: each new entry goes to the front, so the best ends there. Members of a RAID likewise. */
+/* Last first: each new entry goes to the front, so the best ends there. */
 static int all_entries(struct efi_repair *r, const struct esp_loader *v, size_t n, struct err *e)
 {
 	bool chosen = !r->file && first_is_chosen(r);
-	struct efi_done d = { 0 };
 	int rc = 0;
 
-	for (size_t i = n; rc == 0 && i-- > 0;) {
+	for (size_t i = n; rc >= 0 && i-- > 0;) {
+		struct making m = { .r = r, .l = &v[i] };
+
 		if (v[i].source == ESP_REMOVABLE && n > 1)
 			continue;       /* needs no entry */
-		for (size_t p = r->n_parts; rc == 0 && p-- > 0;)
-			rc = ensure(r, &v[i], p, chosen ? EFI_APPEND : i == 0 && p == 0 ? r->place : EFI_KEEP, &d, e);
+		rc = each_part(r, &v[i], chosen ? EFI_APPEND : i == 0 ? r->place : EFI_KEEP, make_one, &m, e);
+		r->num = m.num;
 	}
-	r->num = d.num;
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 /* Counts dumps that fill the NVRAM, for the sentence. */
@@ -241,8 +307,6 @@ int efi_repair_holds(const struct efi_repair *r, const char *file, const char *l
 {
 	AUTO_FREE char *path = esp_find(r->esp, file), *boot = esp_removable_name(arch_of(r));
 	struct esp_loader l = { .file = (char *)file, .label = (char *)label };
-	uint16_t num;
-	int rc = 1;
 
 	if (!path) {
 		err_set(e, -ENOENT, "ESP '%s': no file %s", r->esp, file);
@@ -250,10 +314,5 @@ int efi_repair_holds(const struct efi_repair *r, const char *file, const char *l
 	}
 	if (degraded)
 		return same_files(r->esp, file, boot, e);
-	for (size_t p = 0; rc == 1 && p < r->n_parts; p++) {
-		struct efi_want w = want_of(r, &l, p, p == 0 ? r->place : EFI_KEEP);
-
-		rc = efi_entry_holds(&w, &num, e);
-	}
-	return rc;
+	return each_part(r, &l, r->place, look_at_one, NULL, e);
 }

@@ -5,9 +5,10 @@
  *   struct efi_repair r = { .esp = "/boot/efi", .parts = parts, .n_parts = n, .say = say };
  *   efi_repair(&r, &e);
  *
- * Every loader on the ESP gets an entry on every partition that carries it; what is there already is used again. The best loader stands
- * first unless the order begins with an entry that can start something (another system that was chosen). The removable path is made when there is none (T26). When the firmware
- * refuses (no room, read-only, not UEFI), the removable path is made to start the best loader, and `degraded` says why.
+ * Every loader on the ESP gets an entry on every partition that carries it, one directly behind the other (T30); what is there already is
+ * used again. The best loader stands first unless the order begins with an entry that can start something (another system that was
+ * chosen). The removable path is made when there is none (T26). When the firmware refuses (no room, read-only, not UEFI), the removable
+ * path is made to start the best loader, and `degraded` says why.
  */
 #ifndef RESCUE_EFI_REPAIR_H
 #define RESCUE_EFI_REPAIR_H

@@ -26,7 +26,8 @@ static const struct opt opts[] = {
 	{ .key = "arch", .type = OPT_STR, OPT_FIELD(struct efi_entry_step, arch), .max = 16,
 	  .help = "Kind of firmware: x64, ia32, aa64, riscv64. Default: this machine's." },
 	{ .key = "place", .type = OPT_ENUM, OPT_FIELD(struct efi_entry_step, place), .choices = "first last keep", .def = "first",
-	  .help = "Where the entry stands in BootOrder. Other entries keep their order." },
+	  .help = "Where the entry stands in BootOrder. Other entries keep their order. Entries for several partitions (a RAID1) stand directly one "
+		  "behind the other, so that with one disk gone the next one starts." },
 	{ .key = "removable", .type = OPT_BOOL, OPT_FIELD(struct efi_entry_step, removable), .def = "yes",
 	  .help = "Make \\EFI\\BOOT\\BOOTX64.EFI too when there is none: some firmware forgets entries." },
 	{ .key = "required", .type = OPT_BOOL, OPT_FIELD(struct efi_entry_step, required), .def = "no",

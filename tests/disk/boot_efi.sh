@@ -108,10 +108,16 @@ rm -f "$W"/vars/*
 printf '\7\0\0\0\5\0' >"$W/vars/BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c"      # names an entry that does not exist (T34)
 both="devices=\${${one_part#/dev/}}|\${${two_part#/dev/}}"
 "$S" efi-entry "$W/step" esp="$W/one" "$both" label="R1 'x'" >"$W/out" || { cat "$W/out"; fail "efi-entry"; }
-equal "$("$RESCUE" efi list | cut -c1-21 | tr '\n' ';')" "> Boot0001* R1 'x'  H;  Boot0000* R1 'x'  H;  Boot0005  (the orde;" "one entry a member, first; a dangling number stays"
+members="> Boot0000* R1 'x'  H;  Boot0001* R1 'x'  H;  Boot0005  (the orde;"
+equal "$("$RESCUE" efi list | cut -c1-21 | tr '\n' ';')" "$members" "one entry a member, first; a dangling number stays"
 before=$(sha256sum "$W"/vars/*)
 "$S" efi-entry "$W/step" esp="$W/one" "$both" label="R1 'x'" >"$W/out"
 equal "$(sha256sum "$W"/vars/*)" "$before" "variables after the step ran again"
+# what came between the members goes behind both: with the first disk gone it would start instead of the second
+printf '\7\0\0\0\0\0\5\0\1\0' >"$W/vars/BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+"$S" efi-entry "$W/step" esp="$W/one" "$both" label="R1 'x'" >"$W/out"
+equal "$("$RESCUE" efi list | cut -c1-21 | tr '\n' ';')" "$members" "order of the members"
+equal "$(sha256sum "$W"/vars/*)" "$before" "variables after the members were brought together"
 mount -t tmpfs -o size=64k,nr_inodes=1 tmpfs "$W/vars"
 "$S" efi-entry "$W/step" esp="$W/one" "$both" >"$W/out" || { cat "$W/out"; fail "efi-entry with a full NVRAM"; }
 refuses 1 "the firmware has no room" "$S" efi-entry "$W/step" esp="$W/one" "$both" required=yes
