@@ -8,6 +8,7 @@
 #include "fs.h"
 #include "initrd.h"
 #include "mnt.h"
+#include "pe.h"
 #include "step.h"
 
 struct initramfs {
@@ -29,7 +30,7 @@ static const struct opt opts[] = {
 	OPT_END
 };
 
-/* How each tool is told to build for one kernel; %v: its version. Those without %v build for all. */
+/* How each tool is told to build for one kernel; %v: its version, %k: its file. Those without %v build for all. */
 static const struct tool {
 	const char *name;
 	const char *argv[8];
@@ -39,7 +40,7 @@ static const struct tool {
 	{ "mkinitcpio", { "mkinitcpio", "-P" } },
 	{ "booster", { "/usr/lib/booster/regenerate_images" } },
 	{ "genkernel", { "genkernel", "--no-mountboot", "initramfs" } },
-	{ "kernel-install", { "kernel-install", "add", "%v", "/lib/modules/%v/vmlinuz" } },
+	{ "kernel-install", { "kernel-install", "add", "%v", "%k" } },
 };
 
 static const struct tool *find_tool(const struct initramfs *s, struct err *e)
@@ -57,6 +58,21 @@ static const struct tool *find_tool(const struct initramfs *s, struct err *e)
 	return NULL;
 }
 
+/* The kernel's file inside the target, or NULL. */
+static char *kernel_file(int rootfd, const char *version)
+{
+	static const char *const forms[] = { "/boot/vmlinuz-%s", "/lib/modules/%s/vmlinuz", "/boot/kernel-%s", "/boot/vmlinuz-linux" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		AUTO_FREE char *path = xasprintf(forms[i], version);
+		AUTO_CLOSE int k = fs_open_in_root(rootfd, path, O_PATH, 0, NULL);
+
+		if (k >= 0)
+			return TAKE_PTR(path);
+	}
+	return NULL;
+}
+
 /* Kernels of the target: folders of /lib/modules whose kernel is there too. */
 static int kernels(const char *root, struct strv *ret, struct err *e)
 {
@@ -65,36 +81,38 @@ static int kernels(const char *root, struct strv *ret, struct err *e)
 	DIR *d = fd < 0 ? NULL : fdopendir(dup(fd));
 
 	for (struct dirent *de; d && (de = readdir(d));) {
-		const char *forms[] = { "/boot/vmlinuz-%s", "/lib/modules/%s/vmlinuz", "/boot/kernel-%s", "/boot/vmlinuz-linux" };
+		AUTO_FREE char *file = de->d_name[0] != '.' ? kernel_file(rootfd, de->d_name) : NULL;
 
-		for (size_t i = 0; de->d_name[0] != '.' && i < ARRAY_SIZE(forms); i++) {
-			AUTO_FREE char *path = xasprintf(forms[i], de->d_name);
-			AUTO_CLOSE int k = fs_open_in_root(rootfd, path, O_PATH, 0, NULL);
-
-			if (k >= 0) {
-				strv_add(ret, de->d_name);
-				break;
-			}
-		}
+		if (file)
+			strv_add(ret, de->d_name);
 	}
 	if (d)
 		closedir(d);
 	return ret->n ? 0 : err_set(e, -ENOENT, "the target has no kernel: nothing in /boot/vmlinuz-* that fits a folder of /lib/modules");
 }
 
-static int build(struct chroot *c, const struct tool *t, const char *version, uint64_t limit, struct err *e)
+/* A word with %v and %k put in. */
+static char *expand(const char *word, const char *version, const char *file)
 {
+	const char *at = strchr(word, '%');
+
+	return at ? xasprintf("%.*s%s%s", (int)(at - word), word, at[1] == 'k' ? file : version, at + 2) : xstrdup(word);
+}
+
+static int build(struct chroot *c, const struct initramfs *s, const struct tool *t, const char *version, struct err *e)
+{
+	AUTO_CLOSE int rootfd = open(s->root.real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FREE char *file = rootfd < 0 ? NULL : kernel_file(rootfd, version);
 	CLEANUP(strv_free) struct strv argv = STRV_INIT;
 
+	if (!file)
+		return err_set(e, -ENOENT, "the file of kernel %s is gone", version);
 	for (size_t i = 0; t->argv[i]; i++) {
-		const char *v = strstr(t->argv[i], "%v");
+		AUTO_FREE char *word = expand(t->argv[i], version, file);
 
-		if (v)
-			strv_addf(&argv, "%.*s%s%s", (int)(v - t->argv[i]), t->argv[i], version, v + 2);
-		else
-			strv_add(&argv, t->argv[i]);
+		strv_add(&argv, word);
 	}
-	return chroot_run(c, (const char *const *)argv.v, limit, NULL, e);
+	return chroot_run(c, (const char *const *)argv.v, s->limit, NULL, e);
 }
 
 static bool per_kernel(const struct tool *t)
@@ -107,13 +125,10 @@ static bool per_kernel(const struct tool *t)
 
 /* ---- looking into it ---- */
 
-static char *image_of(const char *root, const char *version)
+static char *first_match(const char *root, const char *const *forms, const char *version)
 {
-	static const char *const forms[] = { "initrd.img-%s", "initramfs-%s.img", "initrd-%s", "initramfs-%s", "initramfs-linux.img", "booster-linux.img",
-					     "initramfs-genkernel-*-%s", "*/%s/initrd", "efi/*/%s/initrd" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-		AUTO_FREE char *name = xasprintf(forms[i], version), *pattern = xasprintf("%s/boot/%s", root, name), *found = NULL;
+	for (size_t i = 0; forms[i]; i++) {
+		AUTO_FREE char *name = xasprintf(forms[i], version), *pattern = xasprintf("%s/%s", root, name), *found = NULL;
 		glob_t g = { 0 };
 
 		if (glob(pattern, 0, NULL, &g) == 0 && g.gl_pathc)
@@ -123,6 +138,38 @@ static char *image_of(const char *root, const char *version)
 			return TAKE_PTR(found);
 	}
 	return NULL;
+}
+
+/* What kernel-install puts before the loader comes first: a copy, or a unified kernel image. */
+static char *image_of(const struct initramfs *s, const char *version)
+{
+	static const char *const placed[] = { "boot/efi/*/%s/init*", "efi/*/%s/init*", "boot/*/%s/init*", "boot/efi/EFI/Linux/*%s*.efi",
+					      "efi/EFI/Linux/*%s*.efi", "boot/EFI/Linux/*%s*.efi", NULL };
+	static const char *const built[] = { "boot/initrd.img-%s", "boot/initramfs-%s.img", "boot/initrd-%s", "boot/initramfs-%s", "boot/initramfs-linux.img",
+					     "boot/booster-linux.img", "boot/initramfs-genkernel-*-%s", "boot/*/%s/initrd", "boot/efi/*/%s/initrd", NULL };
+	bool place = s->tool && str_eq(tools[s->tool - 1].name, "kernel-install");
+	char *found = place ? first_match(s->root.real, placed, version) : NULL;
+
+	return found || place ? found : first_match(s->root.real, built, version);
+}
+
+/* Whole, and what is in it; a unified kernel image carries it in a section. */
+static int read_image(const char *data, size_t n, struct initrd *ret, struct err *e)
+{
+	const struct pe_section *in;
+	struct pe pe;
+	int r;
+
+	*ret = (struct initrd){ 0 };
+	if (n < 2 || memcmp(data, "MZ", 2) != 0)
+		return initrd_read(data, n, ret, e);
+	r = pe_parse(data, n, &pe, e);
+	if (r < 0)
+		return r;
+	in = pe_section(&pe, ".initrd");
+	r = in ? initrd_read(data + in->at, in->len, ret, e) : err_set(e, -ENOENT, "it carries no initramfs");
+	pe_free(&pe);
+	return r;
 }
 
 static bool is_builtin(const char *root, const char *version, const char *module)
@@ -143,19 +190,19 @@ static bool is_builtin(const char *root, const char *version, const char *module
 /* 1 complete, 0 with a sentence. */
 static int judge(const struct initramfs *s, const char *version, const struct strv *need, struct err *e)
 {
-	AUTO_FREE char *path = image_of(s->root.real, version), *data = NULL;
+	AUTO_FREE char *path = image_of(s, version), *data = NULL;
 	struct initrd i;
 	size_t n;
 	int r;
 
 	if (!path) {
-		err_set(e, -ENOENT, "no initramfs for kernel %s in /boot", version);
+		err_set(e, -ENOENT, "no initramfs for kernel %s in /boot or on the ESP", version);
 		return 0;
 	}
 	r = fs_read(path, GIB, &data, &n, e);
 	if (r < 0)
 		return r;
-	r = initrd_read(data, n, &i, e);
+	r = read_image(data, n, &i, e);
 	if (r < 0) {
 		err_wrap(e, r, "%s", path);
 		initrd_free(&i);
@@ -217,7 +264,7 @@ static int run(void *self, struct step_io *io, struct err *e)
 	for (size_t i = 0; r == 0 && i < (per_kernel(t) ? versions.n : 1); i++) {
 		step_note(io, "%s builds the initramfs for %s", t->name, per_kernel(t) ? versions.v[i] : "every kernel");
 		step_progress(io, &(struct step_progress){ .items = i, .items_total = versions.n, .current = versions.v[i] });
-		r = build(&c, t, versions.v[i], s->limit, e);
+		r = build(&c, s, t, versions.v[i], e);
 	}
 	sync();
 	return r;
@@ -228,16 +275,16 @@ static int verify(void *self, struct step_io *io, struct err *e)
 	struct initramfs *s = self;
 
 	(void)io;
-	/* kernel-install may put the initramfs into a unified image on the ESP: boot-check follows that */
-	if (s->tool && str_eq(tools[s->tool - 1].name, "kernel-install"))
-		return 1;
 	return judge_all(s, e);
 }
 
 const struct step_type step_initramfs = {
 	.name = "initramfs", .summary = "Rebuild the target's initramfs and check that it can mount the root filesystem.",
 	.manual = "The target's own program builds it, for every kernel that the target has, in a chroot where the rescue system's kernel command line is not "
-		  "to be seen. Afterwards the image is read: it must be whole and hold the driver of the root filesystem and the modules that were asked for.",
+		  "to be seen. Afterwards the image is read: it must be whole and hold the driver of the root filesystem and the modules that were asked for.\n\n"
+		  "With systemd-boot, kernel-install puts copies of kernel and initramfs, or a unified kernel image, where the loader looks, and writes the "
+		  "entry with the options of /etc/kernel/cmdline; these copies are what is read then. Where it builds no initramfs itself (Debian), a step with "
+		  "the tool that does stands before it.",
 	.opts = opts, .size = sizeof(struct initramfs), .effect = STEP_DURABLE, .resume = STEP_RERUN,
 	.preflight = preflight, .run = run, .verify = verify,
 };

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Boot repair steps in a real Debian (debootstrap) on btrfs with subvolumes on a real partition: identifiers, initramfs, grub, chroot, after-boot,
-# boot-check; and what they refuse. T19 T41 T42 T44 T45 T46 T47 T48 T49 T51 T52 T56 T66.
+# boot-check; and what they refuse. T19 T41 T42 T44 T45 T46 T47 T48 T49 T50 T51 T52 T53 T56 T66.
 . "$(dirname "$0")/../lib.sh"
 need_root
 need sfdisk partx mkfs.btrfs btrfs losetup debootstrap grub-install
@@ -98,6 +98,17 @@ refuses 1 "has no driver 'no-such-driver'" "$S" initramfs "$W/step" -v root="$T"
 "$S" grub-mkconfig "$W/step" root="$T" >"$W/out" || { cat "$W/out"; fail "grub-mkconfig"; }
 grep -q "root=UUID=$UUID" "$T/boot/grub/grub.cfg" || fail "grub.cfg names the device of the minute (T45)"
 "$RESCUE" boot-check --firmware bios "$T" >"$W/out" || { cat "$W/out"; fail "boot-check"; }
+
+# T50: a distribution that calls it grub2, built with that folder; T53: a menu that starts nothing
+mv "$T/usr/sbin/grub-mkconfig" "$T/usr/sbin/grub2-mkconfig" && mv "$T/boot/grub" "$T/boot/grub2"
+cp -a "$T/etc/grub.d" "$W/grub.d" && sed -i 's,/boot/grub\>,/boot/grub2,g' "$T"/etc/grub.d/0*
+mv "$T/boot/grub2/grub.cfg" "$W/menu"
+"$S" grub-mkconfig "$W/step" root="$T" >"$W/out" || { cat "$W/out"; fail "grub2-mkconfig"; }
+grep -q "root=UUID=$UUID" "$T/boot/grub2/grub.cfg" && [ ! -e "$T/boot/grub" ] || { cat "$W/out"; fail "the menu of grub2"; }
+: >"$T/boot/grub2/grub.cfg"
+refuses 1 "/boot/grub2/grub.cfg starts no kernel: the menu is empty" "$S" grub-mkconfig "$W/step" -v root="$T"
+mv "$T/usr/sbin/grub2-mkconfig" "$T/usr/sbin/grub-mkconfig" && mv "$T/boot/grub2" "$T/boot/grub"
+rm -r "$T/etc/grub.d" && mv "$W/grub.d" "$T/etc/" && mv "$W/menu" "$T/boot/grub/grub.cfg"
 
 # a grub-mkconfig that fails fails the step; a target without a kernel is told
 mv "$T/usr/sbin/grub-mkconfig" "$W/mkconfig"
