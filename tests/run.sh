@@ -129,7 +129,7 @@ scripts() { # scripts SUITE TIMEOUT
 }
 
 # machines TIMEOUT: the vm suite, two scripts beside each other; the long ones begin, so that none of them ends alone
-LONGEST="boot_filesystem_loss boot_luks_loss image_media boot_lvm_loss boot_nvram boot_bios_reset image_plans image_netboot image_usb image_network stacked"
+LONGEST="boot_filesystem_loss boot_luks_loss image_media boot_lvm_loss boot_entries boot_nvram boot_bios_reset image_plans image_netboot image_usb image_network stacked"
 machines() {
 	local s
 	for s in $LONGEST $(for s in tests/vm/*.sh; do basename "$s" .sh; done | grep -vxE "lib|.*_lib|${LONGEST// /|}"); do
