@@ -30,11 +30,20 @@ finish_image() { # NAME
 	umount "$W/mnt"
 	loop_end "$LOOP"
 }
-# the image as it would be after a power cut right now: copied while mounted, after an fsync
+# the image as it would be after a power cut right now: copied while mounted, after an fsync; again when somebody else's sync(2) came between them
 crash_image() { # NAME
-	printf 'the newest file\n' >"$W/mnt/newest"
-	python3 -c 'import os,sys; f = os.open(sys.argv[1], os.O_RDONLY); os.fsync(f); f = os.open(sys.argv[2], os.O_RDONLY); os.fsync(f)' "$W/mnt/newest" "$W/mnt"
-	cp --sparse=always "$W/$1.img" "$W/$1-dirty.img"
+	local i
+	for i in 1 2 3 4 5 6 7 8; do
+		rm -f "$W/mnt/newest"
+		printf 'the newest file\n' >"$W/mnt/newest"
+		python3 -c 'import os,sys; f = os.open(sys.argv[1], os.O_RDONLY); os.fsync(f); f = os.open(sys.argv[2], os.O_RDONLY); os.fsync(f)' "$W/mnt/newest" "$W/mnt"
+		cp --sparse=always "$W/$1.img" "$W/$1-dirty.img"
+		case $(blkid -p -s TYPE -o value "$W/$1.img") in
+		btrfs) btrfs inspect-internal dump-super "$W/$1-dirty.img" | grep -q '^log_root[[:space:]]*0$' || break ;;
+		*) break ;;
+		esac
+		sync -f "$W/mnt"
+	done
 	finish_image "$1"
 	mv "$W/$1-dirty.img" "$W/$1.img"
 }
