@@ -37,6 +37,14 @@ vm_wait 'the rescue session crashed \(signal 11\): starting it again' 30
 vm_cut
 [ "$before$right" = "$(cat wrong.img other.img | sha256sum)$(sha256sum <right.img)" ] || vm_fail "a disk changed although nothing was asked for"
 
+# Too little memory, here because a tmpfs holds half of it at most: not everything could be unpacked; PID 1 was the first, and says so.
+vm_new "$memory"
+vm_direct "$VM_KERNEL" rescue.img "rootfstype=tmpfs rescue.wait=1"
+vm_start
+vm_wait "this machine's memory is too small for the rescue system: files are missing, expect programs to fail" 180
+vm_has 'Initramfs unpacking failed'
+vm_cut
+
 # A plan that fails: a sentence, the log on the state partition, the command that goes on, a menu; only the named disk of three changed (T57, T58).
 vm_new 512
 vm_direct "$VM_KERNEL" rescue.img "rootfstype=ramfs rescue.auto"
