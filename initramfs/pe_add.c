@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pe_add.h"
-
-#include <endian.h>
+#include "le.h"
 
 #define OPT_SIZE 24             /* COFF header and signature in front of the optional header */
 #define ROW 40                  /* bytes of a row in the section table */
@@ -17,35 +16,6 @@ struct pe {
 	uint32_t rows, file_align, section_align, headers;
 };
 
-static uint16_t get16(const uint8_t *p)
-{
-	uint16_t v;
-
-	memcpy(&v, p, 2);
-	return le16toh(v);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, 4);
-	return le32toh(v);
-}
-
-static void put16(uint8_t *p, uint16_t v)
-{
-	v = htole16(v);
-	memcpy(p, &v, 2);
-}
-
-static void put32(uint8_t *p, uint64_t v)
-{
-	uint32_t x = htole32((uint32_t)v);
-
-	memcpy(p, &x, 4);
-}
-
 static uint64_t align_up(uint64_t v, uint64_t a)
 {
 	return (v + a - 1) / a * a;
@@ -60,17 +30,17 @@ static int parse(struct pe *p, struct err *e)
 {
 	if (p->n < 64 || p->d[0] != 'M' || p->d[1] != 'Z')
 		return err_set(e, -EBADMSG, "not an EFI program");
-	p->coff = get32(p->d + 0x3c);
+	p->coff = le32(p->d + 0x3c);
 	if (p->coff > p->n || p->n - p->coff < OPT_SIZE + 112 || memcmp(p->d + p->coff, "PE\0\0", 4) != 0)
 		return err_set(e, -EBADMSG, "no PE header in the EFI program");
-	p->rows = get16(p->d + p->coff + 6);
+	p->rows = le16(p->d + p->coff + 6);
 	p->opt = p->coff + OPT_SIZE;
-	p->table = p->opt + get16(p->d + p->coff + 20);
-	if (get16(p->d + p->opt) != 0x20b || p->table < p->opt + 112)
+	p->table = p->opt + le16(p->d + p->coff + 20);
+	if (le16(p->d + p->opt) != 0x20b || p->table < p->opt + 112)
 		return err_set(e, -EBADMSG, "not a 64-bit EFI program");
-	p->section_align = get32(p->d + p->opt + 32);
-	p->file_align = get32(p->d + p->opt + 36);
-	p->headers = get32(p->d + p->opt + 60);
+	p->section_align = le32(p->d + p->opt + 32);
+	p->file_align = le32(p->d + p->opt + 36);
+	p->headers = le32(p->d + p->opt + 60);
 	if (!power_of_two(p->file_align) || !power_of_two(p->section_align) || p->file_align > 65536 || p->section_align > 2 * MIB)
 		return err_set(e, -EBADMSG, "alignment in the EFI program makes no sense");
 	if (p->rows > ROWS_MAX || p->table > p->n || p->n - p->table < (size_t)p->rows * ROW || p->headers > p->n ||
@@ -87,9 +57,9 @@ static uint64_t file_end(const struct pe *p)
 
 	for (uint32_t i = 0; i < p->rows; i++) {
 		const uint8_t *row = p->d + p->table + (size_t)i * ROW;
-		uint64_t last = (uint64_t)get32(row + 20) + get32(row + 16);
+		uint64_t last = (uint64_t)le32(row + 20) + le32(row + 16);
 
-		end = get32(row + 20) && last > end ? last : end;
+		end = le32(row + 20) && last > end ? last : end;
 	}
 	return end < p->n ? end : p->n;
 }
@@ -100,7 +70,7 @@ static int widen(const struct pe *p, size_t more, struct str *out, struct err *e
 	uint64_t need = p->table + (p->rows + more) * ROW;
 	uint64_t headers = need <= p->headers ? p->headers : align_up(need, p->file_align);
 
-	if (p->rows && headers > get32(p->d + p->table + 12))
+	if (p->rows && headers > le32(p->d + p->table + 12))
 		return err_set(e, -ENOSPC, "no room for more sections in the EFI program");
 	str_addn(out, p->d, p->headers);
 	while (out->len < headers)
@@ -111,9 +81,9 @@ static int widen(const struct pe *p, size_t more, struct str *out, struct err *e
 
 static void forget_symbols_and_signature(const struct pe *p, uint8_t *d)
 {
-	put32(d + p->coff + 12, 0);
-	put32(d + p->coff + 16, 0);
-	if (get32(d + p->opt + 108) > 4 && p->opt + 152 <= p->table)
+	le_put(d + p->coff + 12, 0, 4);
+	le_put(d + p->coff + 16, 0, 4);
+	if (le32(d + p->opt + 108) > 4 && p->opt + 152 <= p->table)
 		memset(d + p->opt + 144, 0, 8);
 }
 
@@ -124,7 +94,7 @@ static uint64_t memory_end(const struct pe *p)
 
 	for (uint32_t i = 0; i < p->rows; i++) {
 		const uint8_t *row = p->d + p->table + (size_t)i * ROW;
-		uint64_t last = (uint64_t)get32(row + 12) + get32(row + 8);
+		uint64_t last = (uint64_t)le32(row + 12) + le32(row + 8);
 
 		end = last > end ? last : end;
 	}
@@ -136,8 +106,8 @@ static void shift_rows(uint8_t *d, const struct pe *p, uint32_t by)
 	for (uint32_t i = 0; by && i < p->rows; i++) {
 		uint8_t *at = d + p->table + (size_t)i * ROW + 20;
 
-		if (get32(at))
-			put32(at, (uint64_t)get32(at) + by);
+		if (le32(at))
+			le_put(at, (uint64_t)le32(at) + by, 4);
 	}
 }
 
@@ -145,11 +115,11 @@ static void write_row(uint8_t *row, const struct pe_section *s, uint64_t address
 {
 	memset(row, 0, ROW);
 	memcpy(row, s->name, strnlen(s->name, 8));
-	put32(row + 8, s->size);
-	put32(row + 12, address);
-	put32(row + 16, raw);
-	put32(row + 20, s->offset);
-	put32(row + 36, READ_DATA);
+	le_put(row + 8, s->size, 4);
+	le_put(row + 12, address, 4);
+	le_put(row + 16, raw, 4);
+	le_put(row + 20, s->offset, 4);
+	le_put(row + 36, READ_DATA, 4);
 }
 
 static int place(const struct pe *p, struct str *out, struct pe_section *s, size_t n_s, struct err *e)
@@ -169,9 +139,9 @@ static int place(const struct pe *p, struct str *out, struct pe_section *s, size
 		at += raw;
 		address = align_up(address + s[i].size, align);
 	}
-	put16(d + p->coff + 6, (uint16_t)(p->rows + n_s));
-	put32(d + p->opt + 56, align_up(address, p->section_align));
-	put32(d + p->opt + 64, 0);      /* checksum: not used by firmware */
+	le_put(d + p->coff + 6, (uint16_t)(p->rows + n_s), 2);
+	le_put(d + p->opt + 56, align_up(address, p->section_align), 4);
+	le_put(d + p->opt + 64, 0, 4);      /* checksum: not used by firmware */
 	return 0;
 }
 
@@ -188,7 +158,7 @@ int pe_add_sections(const uint8_t *stub, size_t n, struct pe_section *s, size_t 
 		return by;
 	shift_rows((uint8_t *)out.s, &p, (uint32_t)by);
 	forget_symbols_and_signature(&p, (uint8_t *)out.s);
-	put32((uint8_t *)out.s + p.opt + 60, p.headers + (uint32_t)by);
+	le_put((uint8_t *)out.s + p.opt + 60, p.headers + (uint32_t)by, 4);
 	r = place(&p, &out, s, n_s, e);
 	if (r < 0)
 		return r;

@@ -8,6 +8,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "le.h"
+
 #define MAX_PLAIN (64 * MIB)            /* of one record: a daemon's buffer is 64 KiB, at most a few MiB */
 #define FIRST_GUESS (64 * KIB + 512)
 
@@ -181,11 +183,6 @@ static int plain_record(const uint8_t *data, size_t n, struct str *out)
 	memcpy(room(out, n + 1), data, n);
 	out->len += n;
 	return 0;
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
 }
 
 /* Bareos's LZ4: pieces with a header of 16 bytes: "FastLZ\0", kind, length on the medium, length in memory (little-endian); two zeros end it. */

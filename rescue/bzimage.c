@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "bzimage.h"
 
+#include "le.h"
 #include "pe.h"
-
-static uint32_t le(const uint8_t *p, int n)
-{
-	uint32_t v = 0;
-
-	for (int i = n - 1; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
 
 static char *version(const uint8_t *d, size_t n)
 {
-	size_t at = le(d + 0x20e, 2), len = 0;
+	size_t at = le16(d + 0x20e), len = 0;
 
 	if (!at)
 		return NULL;
@@ -33,7 +25,7 @@ int bzimage_check(const void *data, size_t n, char **ret_version, struct err *e)
 
 	*ret_version = NULL;
 	if (n > 0x264 && memcmp(d + 0x202, "HdrS", 4) == 0) {
-		need = ((d[0x1f1] ? d[0x1f1] : 4) + 1u) * 512 + (size_t)le(d + 0x1f4, 4) * 16;
+		need = ((d[0x1f1] ? d[0x1f1] : 4) + 1u) * 512 + (size_t)le32(d + 0x1f4) * 16;
 		if (n < need)
 			return err_set(e, -ENODATA, "the kernel is cut off: %zu of %zu bytes are there", n, need);
 		*ret_version = version(d, n);

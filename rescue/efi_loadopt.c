@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "efi_loadopt.h"
 
+#include "le.h"
+
 #define NODE_END 0x7f
 #define NODE_END_ENTIRE 0xff
 #define NODE_MEDIA 4
@@ -8,20 +10,6 @@
 #define MEDIA_FILE 4
 #define HD_LEN 42
 #define LABEL_MAX 1024          /* bytes of UTF-8, as efibootmgr has it */
-
-static uint32_t get_le(const uint8_t *p, int n)
-{
-	uint32_t v = 0;
-
-	for (int i = n - 1; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static uint64_t get_le64(const uint8_t *p)
-{
-	return get_le(p, 4) | (uint64_t)get_le(p + 4, 4) << 32;
-}
 
 static void add_le(struct str *s, uint64_t v, int n)
 {
@@ -45,9 +33,9 @@ static int bad(struct err *e, const char *what)
 
 static void parse_hd(const uint8_t *p, struct efi_hd *hd)
 {
-	hd->number = get_le(p + 4, 4);
-	hd->start = get_le64(p + 8);
-	hd->size = get_le64(p + 16);
+	hd->number = le32(p + 4);
+	hd->start = le64(p + 8);
+	hd->size = le64(p + 16);
 	memcpy(hd->sig, p + 24, 16);
 	hd->format = p[40];
 	hd->sig_type = p[41];
@@ -62,7 +50,7 @@ static void describe_hd(struct str *s, const struct efi_hd *hd)
 		str_addf(s, "HD(%u,GPT,%s,0x%llx,0x%llx)", hd->number, guid, (unsigned long long)hd->start,
 			 (unsigned long long)hd->size);
 	} else {
-		str_addf(s, "HD(%u,MBR,0x%08x,0x%llx,0x%llx)", hd->number, get_le(hd->sig, 4), (unsigned long long)hd->start,
+		str_addf(s, "HD(%u,MBR,0x%08x,0x%llx,0x%llx)", hd->number, le32(hd->sig), (unsigned long long)hd->start,
 			 (unsigned long long)hd->size);
 	}
 }
@@ -111,7 +99,7 @@ static int parse_path(struct efi_loadopt *o, const uint8_t *p, size_t n, struct 
 
 		if (n - at < 4)
 			return bad(e, "the device path has no end");
-		len = get_le(p + at + 2, 2);
+		len = le16(p + at + 2);
 		if (len < 4 || len > n - at)
 			return bad(e, "a device path node is longer than the path");
 		if (p[at] == NODE_END && p[at + 1] == NODE_END_ENTIRE)
@@ -133,8 +121,8 @@ static int parse(const uint8_t *p, size_t n, struct efi_loadopt *o, struct err *
 
 	if (n < 8)
 		return bad(e, "too short");
-	o->attrs = get_le(p, 4);
-	path_len = get_le(p + 4, 2);
+	o->attrs = le32(p);
+	path_len = le16(p + 4);
 	for (;; units++) {
 		if (6 + 2 * units + 2 > n)
 			return bad(e, "the label has no end");

@@ -3,6 +3,7 @@
 
 #include <lzma.h>
 
+#include "le.h"
 #include "pe.h"
 
 #define MAGIC "mimg"
@@ -10,15 +11,6 @@
 #define UNPACKED_MAX (16 * MIB)
 
 enum { OBJ_MEMDISK = 1, OBJ_CONFIG = 2, OBJ_PREFIX = 3 };
-
-static uint32_t le(const uint8_t *p, int n)
-{
-	uint32_t v = 0;
-
-	for (int i = n - 1; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
 
 void grubimg_free(struct grubimg *g)
 {
@@ -36,7 +28,7 @@ static char *text(const uint8_t *p, size_t n)
 static void objects(const uint8_t *p, size_t at, size_t end, struct grubimg *g)
 {
 	while (at < end && end - at >= 8) {
-		uint32_t type = le(p + at, 4), size = le(p + at + 4, 4);
+		uint32_t type = le32(p + at), size = le32(p + at + 4);
 
 		if (size < 8 || size > end - at)
 			return;
@@ -67,8 +59,8 @@ int grubimg_efi(const void *data, size_t n, struct grubimg *ret, struct err *e)
 		pe_free(&pe);
 		return err_set(e, -EBADMSG, "GRUB's list of modules is not in it");
 	}
-	from = le(p + 8, 4);            /* the upper halves of both 64-bit fields are zero in any real image */
-	size = le(p + 16, 4);
+	from = le32(p + 8);            /* the upper halves of both 64-bit fields are zero in any real image */
+	size = le32(p + 16);
 	if (from < s->len)
 		objects(p, (size_t)from, size < s->len ? (size_t)size : s->len, ret);
 	pe_free(&pe);
@@ -82,8 +74,8 @@ int grubimg_mbr(const void *sector, uint64_t *ret_lba, struct err *e)
 	if (p[510] != 0x55 || p[511] != 0xaa)
 		return err_set(e, -EBADMSG, "no boot sector: the signature 55 AA is missing");
 	if (!memmem(p, 440, "GRUB", 4))
-		return err_set(e, -EBADMSG, "its boot sector holds no GRUB%s", le(p, 4) ? "" : " (it is empty)");
-	*ret_lba = le(p + 0x5c, 4) | (uint64_t)le(p + 0x60, 4) << 32;
+		return err_set(e, -EBADMSG, "its boot sector holds no GRUB%s", le32(p) ? "" : " (it is empty)");
+	*ret_lba = le64(p + 0x5c);
 	return 0;
 }
 
@@ -91,10 +83,10 @@ int grubimg_blocks(const void *sector, uint64_t *ret_lba, unsigned int *ret_sect
 {
 	const uint8_t *p = sector;
 
-	if (!memmem(p, 500, " Error", 6) || !le(p + 0x1fc, 2) || !le(p + 0x1f4, 4))
+	if (!memmem(p, 500, " Error", 6) || !le16(p + 0x1fc) || !le32(p + 0x1f4))
 		return err_set(e, -EBADMSG, "the place that the boot sector names holds no GRUB core image");
-	*ret_lba = le(p + 0x1f4, 4) | (uint64_t)le(p + 0x1f8, 4) << 32;
-	*ret_sectors = le(p + 0x1fc, 2);
+	*ret_lba = le64(p + 0x1f4);
+	*ret_sectors = le16(p + 0x1fc);
 	return 0;
 }
 
@@ -138,8 +130,8 @@ static void find_objects(const uint8_t *p, size_t n, struct grubimg *g)
 
 		if (left < 12)
 			return;
-		from = le(m + 4, 4);
-		size = le(m + 8, 4);
+		from = le32(m + 4);
+		size = le32(m + 8);
 		if (from >= 12 && from < left && size <= left)
 			objects(m, from, size, g);
 		if (g->prefix)
@@ -157,8 +149,8 @@ int grubimg_bios(const void *data, size_t n, struct grubimg *ret, struct err *e)
 	*ret = (struct grubimg){ 0 };
 	if (left < 4096)
 		return err_set(e, -ENODATA, "GRUB's core image is cut off");
-	packed = le(p + 8, 4);
-	size = le(p + 12, 4);
+	packed = le32(p + 8);
+	size = le32(p + 12);
 	if (packed < 1024 || packed > left || size < packed || size > UNPACKED_MAX)
 		return err_set(e, -EBADMSG, "GRUB's core image is damaged");
 	for (size_t at = 0x400; at + packed <= left && at < 0x2000; at += 4) {

@@ -40,7 +40,7 @@ bool ladder_btrfs_sum(unsigned int type, const uint8_t *block, size_t size, uint
 
 static bool sum_of(const uint8_t *sb, uint8_t ret[BTRFS_SUM])
 {
-	return ladder_btrfs_sum(sb[AT_SUM_TYPE] | sb[AT_SUM_TYPE + 1] << 8, sb, SUPER_SIZE, ret);
+	return ladder_btrfs_sum(le16(sb + AT_SUM_TYPE), sb, SUPER_SIZE, ret);
 }
 
 /* A checksum that we cannot compute is taken for right when the block lies where it says that it lies. */
@@ -48,7 +48,7 @@ static bool read_super(int fd, uint64_t at, uint8_t sb[SUPER_SIZE])
 {
 	uint8_t sum[BTRFS_SUM];
 
-	if (pread(fd, sb, SUPER_SIZE, (off_t)at) != SUPER_SIZE || memcmp(sb + AT_MAGIC, "_BHRfS_M", 8) != 0 || btrfs_le64(sb + AT_BYTENR) != at)
+	if (pread(fd, sb, SUPER_SIZE, (off_t)at) != SUPER_SIZE || memcmp(sb + AT_MAGIC, "_BHRfS_M", 8) != 0 || le64(sb + AT_BYTENR) != at)
 		return false;
 	return !sum_of(sb, sum) || memcmp(sb, sum, BTRFS_SUM) == 0;
 }
@@ -58,9 +58,8 @@ static void newest_of(const char *device, struct ladder_super *ret)
 	AUTO_CLOSE int fd = open(device, O_RDONLY | O_CLOEXEC);
 	uint8_t sb[SUPER_SIZE];
 
-	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(places); i++)
-		if (read_super(fd, places[i], sb) && btrfs_le64(sb + AT_GENERATION) > ret->generation)
-			*ret = (struct ladder_super){ btrfs_le64(sb + AT_GENERATION), btrfs_le64(sb + AT_LOG_ROOT) };
+	if (fd >= 0 && ladder_btrfs_super(fd, sb) && le64(sb + AT_GENERATION) > ret->generation)
+		*ret = (struct ladder_super){ le64(sb + AT_GENERATION), le64(sb + AT_LOG_ROOT) };
 }
 
 void ladder_btrfs_newest(const char *device, const struct strv *more, struct ladder_super *ret)
@@ -85,8 +84,7 @@ int ladder_btrfs_write_first(int fd, uint8_t sb[SUPER_SIZE], struct err *e)
 {
 	uint8_t sum[BTRFS_SUM];
 
-	for (int i = 0; i < 8; i++)
-		sb[AT_BYTENR + i] = (uint8_t)(places[0] >> (8 * i));
+	le_put(sb + AT_BYTENR, places[0], 8);
 	if (!sum_of(sb, sum))
 		return err_set(e, -EOPNOTSUPP, "its kind of checksum cannot be computed here");
 	memcpy(sb, sum, BTRFS_SUM);
@@ -101,8 +99,8 @@ bool ladder_btrfs_super(int fd, uint8_t ret[SUPER_SIZE])
 	uint64_t newest = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (read_super(fd, places[i], sb) && btrfs_le64(sb + AT_GENERATION) > newest) {
-			newest = btrfs_le64(sb + AT_GENERATION);
+		if (read_super(fd, places[i], sb) && le64(sb + AT_GENERATION) > newest) {
+			newest = le64(sb + AT_GENERATION);
 			memcpy(ret, sb, SUPER_SIZE);
 		}
 	return newest != 0;
@@ -115,9 +113,9 @@ static const uint8_t *backup_below(const uint8_t *sb, size_t at, uint64_t below)
 
 	for (size_t i = 0; i < BACKUPS; i++) {
 		const uint8_t *b = sb + AT_BACKUPS + i * BACKUP_SIZE;
-		uint64_t generation = btrfs_le64(b + at + 8);
+		uint64_t generation = le64(b + at + 8);
 
-		if (btrfs_le64(b + at) && generation && generation < below && (!best || generation > btrfs_le64(best + at + 8)))
+		if (le64(b + at) && generation && generation < below && (!best || generation > le64(best + at + 8)))
 			best = b;
 	}
 	return best;
@@ -132,12 +130,12 @@ int ladder_btrfs_older(const char *overlay, unsigned int steps, struct err *e)
 
 	if (fd < 0 || !ladder_btrfs_super(fd, sb))
 		return err_set(e, -ENODATA, "there is no superblock");
-	below = btrfs_le64(sb + AT_GENERATION);
+	below = le64(sb + AT_GENERATION);
 	for (unsigned int i = 0; i < steps; i++) {
 		b = backup_below(sb, 0, below);
 		if (!b)
 			return err_set(e, -ENODATA, "the superblock knows %u older roots", i);
-		below = btrfs_le64(b + 8);
+		below = le64(b + 8);
 	}
 	memcpy(sb + AT_ROOT, b, 8);
 	memcpy(sb + AT_GENERATION, b + 8, 8);
@@ -155,7 +153,7 @@ int ladder_btrfs_older_chunks(const char *overlay, struct err *e)
 
 	if (fd < 0 || !ladder_btrfs_super(fd, sb))
 		return err_set(e, -ENODATA, "there is no superblock");
-	b = backup_below(sb, IN_BACKUP_CHUNK, btrfs_le64(sb + AT_CHUNK_GENERATION));
+	b = backup_below(sb, IN_BACKUP_CHUNK, le64(sb + AT_CHUNK_GENERATION));
 	if (!b)
 		return err_set(e, -ENODATA, "the superblock knows no older chunk root");
 	memcpy(sb + AT_CHUNK_ROOT, b + IN_BACKUP_CHUNK, 8);
@@ -176,9 +174,9 @@ int ladder_btrfs_other(const char *overlay, struct err *e)
 		if (!read_super(fd, places[i], sb))
 			continue;
 		if (i == 0) {
-			first = btrfs_le64(sb + AT_GENERATION);
-		} else if (btrfs_le64(sb + AT_GENERATION) > newest) {
-			newest = btrfs_le64(sb + AT_GENERATION);
+			first = le64(sb + AT_GENERATION);
+		} else if (le64(sb + AT_GENERATION) > newest) {
+			newest = le64(sb + AT_GENERATION);
 			memcpy(best, sb, SUPER_SIZE);
 		}
 	}

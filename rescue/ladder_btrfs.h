@@ -4,6 +4,7 @@
 #define RESCUE_LADDER_BTRFS_H
 
 #include "ladder_int.h"
+#include "le.h"
 
 #define SUPER_SIZE 4096
 #define BTRFS_SUM 32
@@ -32,26 +33,6 @@
 #define IN_BACKUP_CHUNK 16
 #define IN_BACKUP_BYTES_USED 104
 #define IN_BACKUP_LEVEL 152
-
-static inline uint64_t btrfs_le64(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 7; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static inline uint32_t btrfs_le32(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static inline void btrfs_put(uint8_t *p, uint64_t v, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		p[i] = (uint8_t)(v >> (8 * i));
-}
 
 /* The checksum of a block, padded with zeros; false: of a kind that we cannot compute. */
 bool ladder_btrfs_sum(unsigned int type, const uint8_t *block, size_t size, uint8_t ret[BTRFS_SUM]);

@@ -64,7 +64,7 @@ static bool is_block(const struct chunks *x, const uint8_t *p)
 {
 	uint8_t sum[BTRFS_SUM];
 
-	return memcmp(p + 0x20, x->uuid, 16) == 0 && btrfs_le64(p + 0x30) % STEP == 0 && ladder_btrfs_sum(x->sum_type, p, x->node, sum) &&
+	return memcmp(p + 0x20, x->uuid, 16) == 0 && le64(p + 0x30) % STEP == 0 && ladder_btrfs_sum(x->sum_type, p, x->node, sum) &&
 	       memcmp(sum, p, BTRFS_SUM) == 0;
 }
 
@@ -74,7 +74,7 @@ static void add_block(struct chunks *x, const uint8_t *p, uint64_t at)
 		x->cap_block = x->cap_block ? x->cap_block * 2 : 1024;
 		x->block = xrealloc(x->block, x->cap_block * sizeof(*x->block));
 	}
-	x->block[x->n_block++] = (struct block){ btrfs_le64(p + 0x30), btrfs_le64(p + 0x50), at };
+	x->block[x->n_block++] = (struct block){ le64(p + 0x30), le64(p + 0x50), at };
 	memcpy(x->chunk_uuid, p + 0x40, 16);
 }
 
@@ -128,7 +128,7 @@ static void visit_leaf(struct chunks *x, const uint8_t *p, uint32_t n, visit_ite
 {
 	for (uint32_t i = 0; i < n && HEADER + (i + 1) * ITEM <= x->node; i++) {
 		const uint8_t *item = p + HEADER + i * ITEM;
-		uint64_t off = HEADER + (uint64_t)btrfs_le32(item + KEY), len = btrfs_le32(item + KEY + 4);
+		uint64_t off = HEADER + (uint64_t)le32(item + KEY), len = le32(item + KEY + 4);
 
 		if (off + len <= x->node)
 			visit(x, item, p + off, len);
@@ -140,7 +140,7 @@ static int walk(struct chunks *x, uint64_t address, uint64_t generation, int dep
 {
 	AUTO_FREE uint8_t *p = xmalloc(x->node);
 	int r = depth > 8 ? -EIO : read_block(x, address, generation, p);
-	uint32_t n = r < 0 ? 0 : btrfs_le32(p + 0x60);
+	uint32_t n = r < 0 ? 0 : le32(p + 0x60);
 
 	x->n_read++;
 	if (r == 0 && p[0x64] == 0) {
@@ -150,19 +150,19 @@ static int walk(struct chunks *x, uint64_t address, uint64_t generation, int dep
 	for (uint32_t i = 0; r == 0 && i < n && HEADER + (i + 1) * POINTER <= x->node; i++) {
 		const uint8_t *to = p + HEADER + i * POINTER + KEY;
 
-		r = walk(x, btrfs_le64(to), btrfs_le64(to + 8), depth + 1, visit);
+		r = walk(x, le64(to), le64(to + 8), depth + 1, visit);
 	}
 	return r;
 }
 
 static void on_root(struct chunks *x, const uint8_t *key, const uint8_t *data, size_t n)
 {
-	uint64_t tree = btrfs_le64(key);
+	uint64_t tree = le64(key);
 
 	if (key[8] != ROOT_ITEM || tree > TREE_BLOCK_GROUPS || n < 239)
 		return;
-	x->root[tree] = btrfs_le64(data + 176);
-	x->root_generation[tree] = btrfs_le64(data + 160);
+	x->root[tree] = le64(data + 176);
+	x->root_generation[tree] = le64(data + 160);
 }
 
 static void add_extent(struct extent **v, size_t *n, struct extent e)
@@ -174,13 +174,13 @@ static void add_extent(struct extent **v, size_t *n, struct extent e)
 static void on_dev(struct chunks *x, const uint8_t *key, const uint8_t *data, size_t n)
 {
 	if (key[8] == DEV_EXTENT && n >= 48)
-		add_extent(&x->extent, &x->n_extent, (struct extent){ btrfs_le64(data + 16), btrfs_le64(key + 9), btrfs_le64(data + 24) });
+		add_extent(&x->extent, &x->n_extent, (struct extent){ le64(data + 16), le64(key + 9), le64(data + 24) });
 }
 
 static void on_group(struct chunks *x, const uint8_t *key, const uint8_t *data, size_t n)
 {
 	if (key[8] == BLOCK_GROUP && n >= 24)
-		add_extent(&x->group, &x->n_group, (struct extent){ btrfs_le64(key), btrfs_le64(data + 16), btrfs_le64(key + 9) });
+		add_extent(&x->group, &x->n_group, (struct extent){ le64(key), le64(data + 16), le64(key + 9) });
 }
 
 static int extent_by_address(const void *a, const void *b)
@@ -197,7 +197,7 @@ static int learn(struct chunks *x, struct err *e)
 	int tree, r;
 
 	scan(x);
-	r = walk(x, btrfs_le64(x->sb + AT_ROOT), btrfs_le64(x->sb + AT_GENERATION), 0, on_root);
+	r = walk(x, le64(x->sb + AT_ROOT), le64(x->sb + AT_GENERATION), 0, on_root);
 	tree = x->root[TREE_BLOCK_GROUPS] ? TREE_BLOCK_GROUPS : TREE_EXTENT;
 	if (r == 0 && x->root[TREE_DEV])
 		r = walk(x, x->root[TREE_DEV], x->root_generation[TREE_DEV], 0, on_dev);
@@ -225,11 +225,11 @@ static bool leaf_add(struct leaf *l, uint64_t objectid, uint8_t type, uint64_t o
 	if (HEADER + (l->n + 1) * ITEM + n > HEADER + l->end)
 		return false;
 	l->end -= n;
-	btrfs_put(item, objectid, 8);
+	le_put(item, objectid, 8);
 	item[8] = type;
-	btrfs_put(item + 9, offset, 8);
-	btrfs_put(item + KEY, l->end, 4);
-	btrfs_put(item + KEY + 4, n, 4);
+	le_put(item + 9, offset, 8);
+	le_put(item + KEY, l->end, 4);
+	le_put(item + KEY + 4, n, 4);
 	memcpy(l->p + HEADER + l->end, data, n);
 	l->n++;
 	return true;
@@ -249,20 +249,20 @@ static size_t make_chunk(const struct chunks *x, size_t from, uint8_t *out, uint
 	if (g == x->n_group)
 		return 0;
 	memset(out, 0, CHUNK_SIZE);
-	btrfs_put(out, e->len, 8);
-	btrfs_put(out + 8, TREE_EXTENT, 8);
-	btrfs_put(out + 16, 65536, 8);
-	btrfs_put(out + 24, x->group[g].at, 8);
-	btrfs_put(out + 32, 65536, 4);
-	btrfs_put(out + 36, 65536, 4);
-	btrfs_put(out + 40, STEP, 4);
-	btrfs_put(out + 44, n, 2);
-	btrfs_put(out + 46, 1, 2);
+	le_put(out, e->len, 8);
+	le_put(out + 8, TREE_EXTENT, 8);
+	le_put(out + 16, 65536, 8);
+	le_put(out + 24, x->group[g].at, 8);
+	le_put(out + 32, 65536, 4);
+	le_put(out + 36, 65536, 4);
+	le_put(out + 40, STEP, 4);
+	le_put(out + 44, n, 2);
+	le_put(out + 46, 1, 2);
 	for (size_t i = 0; i < n; i++) {
 		uint8_t *stripe = out + CHUNK_SIZE + i * STRIPE_SIZE;
 
 		memcpy(stripe, x->sb + AT_DEV_ITEM, 8);                 /* the device's number */
-		btrfs_put(stripe + 8, e[i].at, 8);
+		le_put(stripe + 8, e[i].at, 8);
 		memcpy(stripe + 16, x->sb + AT_DEV_ITEM + 66, 16);      /* and its UUID */
 	}
 	*ret_size = (uint32_t)(CHUNK_SIZE + n * STRIPE_SIZE);
@@ -273,15 +273,15 @@ static size_t make_chunk(const struct chunks *x, size_t from, uint8_t *out, uint
 static size_t system_places(const struct chunks *x, uint64_t *ret_address, uint64_t *ret_len, uint64_t ret_at[2])
 {
 	const uint8_t *p = x->sb + AT_SYSTEM_CHUNKS;
-	size_t n = p[KEY + 44] | p[KEY + 45] << 8;
+	size_t n = le16(p + KEY + 44);
 
-	if (btrfs_le32(x->sb + AT_SYSTEM_SIZE) < KEY + CHUNK_SIZE + STRIPE_SIZE || !(btrfs_le64(p + KEY + 24) & SYSTEM))
+	if (le32(x->sb + AT_SYSTEM_SIZE) < KEY + CHUNK_SIZE + STRIPE_SIZE || !(le64(p + KEY + 24) & SYSTEM))
 		return 0;
-	*ret_address = btrfs_le64(p + 9);
-	*ret_len = btrfs_le64(p + KEY);
+	*ret_address = le64(p + 9);
+	*ret_len = le64(p + KEY);
 	n = n > 2 ? 2 : n;
 	for (size_t i = 0; i < n; i++)
-		ret_at[i] = btrfs_le64(p + KEY + CHUNK_SIZE + i * STRIPE_SIZE + 8);
+		ret_at[i] = le64(p + KEY + CHUNK_SIZE + i * STRIPE_SIZE + 8);
 	return n;
 }
 
@@ -294,12 +294,12 @@ static int write_node(const struct chunks *x, uint8_t *p, uint32_t items, uint8_
 	if (!copies || (number + 1) * x->node > len)
 		return err_set(e, -ENODATA, "there is no room for a chunk tree");
 	memcpy(p + 0x20, x->uuid, 16);
-	btrfs_put(p + 0x30, address + number * x->node, 8);
-	btrfs_put(p + 0x38, 1ULL | 1ULL << 56, 8);      /* written, with today's references */
+	le_put(p + 0x30, address + number * x->node, 8);
+	le_put(p + 0x38, 1ULL | 1ULL << 56, 8);      /* written, with today's references */
 	memcpy(p + 0x40, x->chunk_uuid, 16);
 	memcpy(p + 0x50, x->sb + AT_CHUNK_GENERATION, 8);
-	btrfs_put(p + 0x58, TREE_CHUNK, 8);
-	btrfs_put(p + 0x60, items, 4);
+	le_put(p + 0x58, TREE_CHUNK, 8);
+	le_put(p + 0x60, items, 4);
 	p[0x64] = level;
 	(void)ladder_btrfs_sum(x->sum_type, p, x->node, sum);
 	memcpy(p, sum, BTRFS_SUM);
@@ -320,7 +320,7 @@ static int leaf_end(struct chunks *x, struct leaf *l, struct leaf *top, struct e
 		return err_set(e, -E2BIG, "the chunk tree is too large to be made anew");
 	r = write_node(x, l->p, l->n, 0, top->n + 1, e);
 	memcpy(to, l->p + HEADER, KEY);
-	btrfs_put(to + KEY, address + (top->n + 1) * x->node, 8);
+	le_put(to + KEY, address + (top->n + 1) * x->node, 8);
 	memcpy(to + KEY + 8, x->sb + AT_CHUNK_GENERATION, 8);
 	top->n++;
 	memset(l->p, 0, x->node);
@@ -336,7 +336,7 @@ static int write_tree(struct chunks *x, struct err *e)
 	uint8_t chunk[CHUNK_SIZE + 2 * STRIPE_SIZE];
 	int r = 0;
 
-	(void)leaf_add(&l, 1, 216, btrfs_le64(x->sb + AT_DEV_ITEM), x->sb + AT_DEV_ITEM, DEV_ITEM_SIZE);
+	(void)leaf_add(&l, 1, 216, le64(x->sb + AT_DEV_ITEM), x->sb + AT_DEV_ITEM, DEV_ITEM_SIZE);
 	for (size_t i = 0, n; r == 0 && i < x->n_extent; i += n) {
 		uint32_t size;
 
@@ -358,10 +358,10 @@ static int begin(struct chunks *x, const char *overlay, struct err *e)
 	x->fd = open(overlay, O_RDWR | O_CLOEXEC);
 	if (x->fd < 0 || !ladder_btrfs_super(x->fd, x->sb))
 		return err_set(e, -ENODATA, "there is no superblock");
-	x->sum_type = x->sb[AT_SUM_TYPE] | x->sb[AT_SUM_TYPE + 1] << 8;
-	x->node = btrfs_le32(x->sb + AT_NODE_SIZE);
-	memcpy(x->uuid, x->sb + (btrfs_le64(x->sb + AT_INCOMPAT) & 0x400 ? AT_METADATA_UUID : AT_FSID), 16);
-	if (btrfs_le64(x->sb + AT_NUM_DEVICES) != 1)
+	x->sum_type = le16(x->sb + AT_SUM_TYPE);
+	x->node = le32(x->sb + AT_NODE_SIZE);
+	memcpy(x->uuid, x->sb + (le64(x->sb + AT_INCOMPAT) & 0x400 ? AT_METADATA_UUID : AT_FSID), 16);
+	if (le64(x->sb + AT_NUM_DEVICES) != 1)
 		return err_set(e, -EOPNOTSUPP, "a chunk tree is only made anew for filesystems of one device");
 	if (x->node < STEP || x->node > MAX_NODE || x->node % STEP)
 		return err_set(e, -EBADMSG, "tree blocks of %zu bytes", x->node);
@@ -381,7 +381,7 @@ int ladder_btrfs_chunks(const char *overlay, struct err *e)
 		r = write_tree(&x, e);
 	if (r < 0 || !system_places(&x, &address, &len, at))
 		return r < 0 ? r : err_set(e, -ENODATA, "the superblock has no system chunk");
-	btrfs_put(x.sb + AT_CHUNK_ROOT, address, 8);
+	le_put(x.sb + AT_CHUNK_ROOT, address, 8);
 	x.sb[AT_CHUNK_LEVEL] = 1;
 	return ladder_btrfs_write_first(x.fd, x.sb, e);
 }

@@ -8,6 +8,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "le.h"
 #include "str.h"
 
 #define PIECE (256 * KIB)
@@ -131,11 +132,6 @@ static int unzstd(struct member *m, struct err *e)
 	}
 	ZSTD_freeDStream(z);
 	return r;
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 /* Chunks with their packed size before each; a size of 0, or the end of the file, ends it. */

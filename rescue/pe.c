@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "pe.h"
 
+#include "le.h"
 #include "str.h"
 
 #define SECTIONS_MAX 96
-
-static uint32_t le(const uint8_t *p, int n)
-{
-	uint32_t v = 0;
-
-	for (int i = n - 1; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
-}
 
 void pe_free(struct pe *p)
 {
@@ -28,11 +20,11 @@ static int bad(struct err *e, const char *why)
 /* "/4": a name of more than 8 bytes is in the string table behind the symbols. What is not there keeps its short name. */
 static void long_name(const uint8_t *d, size_t n, size_t coff, char name[16])
 {
-	uint64_t at, table = le(d + coff + 12, 4);
+	uint64_t at, table = le32(d + coff + 12);
 
 	if (name[0] != '/' || !table || str_to_u64(name + 1, &at) < 0)
 		return;
-	at += table + 18 * (uint64_t)le(d + coff + 16, 4);
+	at += table + 18 * (uint64_t)le32(d + coff + 16);
 	if (at < n && memchr(d + at, 0, n - at < 16 ? n - at : 16))
 		strcpy(name, (const char *)d + at);
 }
@@ -46,9 +38,9 @@ static int sections(const uint8_t *d, size_t n, size_t coff, size_t at, size_t c
 
 		memcpy(s->name, d + at, 8);
 		long_name(d, n, coff, s->name);
-		vsize = le(d + at + 8, 4);
-		rsize = le(d + at + 16, 4);
-		raw = le(d + at + 20, 4);
+		vsize = le32(d + at + 8);
+		rsize = le32(d + at + 16);
+		raw = le32(d + at + 20);
 		s->at = raw;
 		s->len = vsize && vsize < rsize ? vsize : rsize;
 		if (raw && rsize && (size_t)raw + s->len > p->need)
@@ -68,13 +60,13 @@ static int parse(const uint8_t *d, size_t n, struct pe *p, struct err *e)
 
 	if (n < 64 || d[0] != 'M' || d[1] != 'Z')
 		return bad(e, n ? "no MZ at its start" : "it is empty");
-	pe = le(d + 60, 4);
+	pe = le32(d + 60);
 	if (pe > n || n - pe < 24 + 70 || memcmp(d + pe, "PE\0\0", 4) != 0)
 		return bad(e, "no PE header");
-	p->machine = (uint16_t)le(d + pe + 4, 2);
-	count = le(d + pe + 6, 2);
-	opt = le(d + pe + 20, 2);
-	p->subsystem = (uint16_t)le(d + pe + 24 + 68, 2);
+	p->machine = (uint16_t)le16(d + pe + 4);
+	count = le16(d + pe + 6);
+	opt = le16(d + pe + 20);
+	p->subsystem = (uint16_t)le16(d + pe + 24 + 68);
 	if (count > SECTIONS_MAX || n - pe - 24 < opt || n - pe - 24 - opt < count * 40)
 		return bad(e, "its section table is damaged");
 	return sections(d, n, pe, pe + 24 + opt, count, p, e);

@@ -35,8 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < SUPER_SIZE || fd < 0)
 		return 0;
 	memcpy(sb, data, SUPER_SIZE);
-	type = sb[AT_SUM_TYPE] | sb[AT_SUM_TYPE + 1] << 8;
-	node = btrfs_le32(sb + AT_NODE_SIZE);
+	type = le16(sb + AT_SUM_TYPE);
+	node = le32(sb + AT_NODE_SIZE);
 	put_block(fd, type, sb, SUPER_SIZE, FIRST_SUPER);
 	for (size_t at = SUPER_SIZE; node >= 4096 && node <= 65536 && at + node <= size; at += node) {
 		memcpy(block, data + at, node);
