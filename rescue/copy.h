@@ -75,6 +75,9 @@ struct copy_opts {
 /* 0 (look at lost, partial, meta), or -errno: -ECANCELED, -ENOSPC, ... *ret is filled in any case. */
 int copy_tree(const struct copy_opts *o, struct copy_result *ret, struct err *e);
 
+/* The text of a mark: files of the destination that were changed before `what` (ns since 1970) are whole, or an archive is, up to that byte.
+   len: of manifest, losses.jsonl and losses.txt. The caller frees. */
+char *copy_mark_text(bool archive, int64_t what, const uint64_t len[3]);
 /* Where the archive of an earlier run is cut off to be gone on with, by its newest mark; -1: it begins anew. */
 int64_t copy_archive_mark(const char *text);
 

@@ -23,6 +23,15 @@ static bool set_direct(int fd, bool on)
 	return flags >= 0 && fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
 }
 
+char *copy_buffer_new(void)
+{
+	void *p = NULL;
+
+	if (posix_memalign(&p, UNIT, COPY_BUF) != 0)
+		abort();
+	return p;
+}
+
 /* btrfs would write it through the cache all the same, because of its checksums, and not compressed. */
 bool copy_direct_possible(int dst)
 {

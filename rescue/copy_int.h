@@ -160,7 +160,6 @@ struct copy_dir *copy_dir_ref(struct copy_dir *d);
 void copy_dir_put(struct copy_worker *w, struct copy_dir *d);
 void copy_dir_path(const struct copy_dir *d, const char *name, struct str *ret);
 int copy_dir_dst(struct copy_worker *w, struct copy_dir *d);    /* the destination's descriptor, made if need be; -errno after noting it */
-
 void copy_dir_keep(struct copy_dir *d, int fd);         /* its attributes are better than the source's */
 
 /* copy_walk.c */
@@ -187,14 +186,7 @@ bool copy_direct_possible(int dst);
 void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size);
 ssize_t copy_direct_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);            /* like pread(2) */
 ssize_t copy_direct_write(struct copy_worker *w, int fd, const char *buf, size_t n, uint64_t off);     /* like pwrite(2) */
-static inline char *copy_buffer_new(void)
-{
-	void *p = NULL;
-
-	if (posix_memalign(&p, 4096, COPY_BUF) != 0)
-		abort();
-	return p;
-}
+char *copy_buffer_new(void);    /* COPY_BUF bytes, aligned for them */
 
 /* copy_behind.c */
 struct copy_behind *copy_behind_new(struct copy_worker *w, int dst);    /* NULL: no thread to be had */

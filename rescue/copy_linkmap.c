@@ -52,21 +52,20 @@ char *copy_link_path(struct copy *c, const struct statx *st, const char *path)
 }
 
 /* The words of a line up to " inode:": then a space, and the path. */
-static int again(struct copy *c, char *line)
+static void again(struct copy *c, char *line)
 {
 	char *link = strstr(line, " inode:"), *path = link ? strchr(link + 1, ' ') : NULL;
 	AUTO_FREE char *first = NULL, *known = NULL;
 	struct statx st;
 
 	if (!path)
-		return 0;
+		return;
 	path[1 + strcspn(path + 1, " \n")] = '\0';
 	if (str_unescape(++path) < 0 || statx(c->o->src, path + 1, AT_SYMLINK_NOFOLLOW, COPY_STATX, &st) < 0 || st.stx_nlink < 2)
-		return 0;
+		return;
 	st.stx_nlink = UINT32_MAX;      /* who knows how many of its names are in the archive */
 	first = xasprintf(".%s", path);
 	known = copy_link_path(c, &st, first);
-	return 0;
 }
 
 /* The names that are in the archive from an earlier run. */
@@ -79,7 +78,7 @@ int copy_link_again(struct copy *c, struct err *e)
 	if (!in)
 		return err_errno(e, "open '%s'", path);
 	while (getline(&line, &cap, in) > 0)
-		(void)again(c, line);
+		again(c, line);
 	return 0;
 }
 

@@ -28,6 +28,12 @@ static int parse_mark(const char *text, bool archive, int64_t *ret, uint64_t len
 	return 0;
 }
 
+char *copy_mark_text(bool archive, int64_t what, const uint64_t len[3])
+{
+	return xasprintf("%s %lld manifest %llu losses %llu text %llu", archive ? "archive" : "trust", (long long)what, (unsigned long long)len[0],
+			 (unsigned long long)len[1], (unsigned long long)len[2]);
+}
+
 int64_t copy_archive_mark(const char *text)
 {
 	uint64_t len[3];
@@ -65,7 +71,7 @@ int copy_log_open(struct copy *c, struct err *e)
 	if (r < 0 || !resumed || !c->o->archive)
 		return r;
 	path = fs_join(c->o->logs, "manifest");
-	r = manifest_set_read_all(&c->have, path, e);
+	r = manifest_set_read(&c->have, path, true, e);
 	return r < 0 ? r : copy_link_again(c, e);
 }
 
@@ -155,8 +161,7 @@ int copy_log_mark(struct copy *c, struct err *e)
 		r = sync_all(c, len + 1, e);
 	if (r < 0 || !c->o->mark)
 		return r;
-	text = xasprintf("%s %lld manifest %llu losses %llu text %llu", c->o->archive ? "archive" : "trust", (long long)what,
-			 (unsigned long long)len[0], (unsigned long long)len[1], (unsigned long long)len[2]);
+	text = copy_mark_text(c->o->archive != NULL, what, len);
 	pthread_mutex_lock(&c->call_lock);
 	r = c->o->mark(c->o->arg, text, e);
 	pthread_mutex_unlock(&c->call_lock);

@@ -41,18 +41,25 @@ void extract_forget_deeper(struct extract_run *c)
 	(void)unlink(path);
 }
 
+/* Everything that was written up to now was changed before this, in ns since 1970, and nothing that comes later. */
+static int64_t settled_ns(void)
+{
+	struct timespec now;
+
+	usleep(60000);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - 10000000;
+}
+
 static int begin(struct extract_run *c, int64_t *ret, struct err *e)
 {
 	AUTO_FREE char *path = begin_path(c), *text = NULL;
-	struct timespec now;
 
 	if (fs_read(path, 64, &text, NULL, NULL) == 0) {
 		*ret = strtoll(text, NULL, 10);
 		return 0;
 	}
-	usleep(60000);                  /* what was just written is older than this then */
-	clock_gettime(CLOCK_REALTIME, &now);
-	*ret = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - 10000000;
+	*ret = settled_ns();
 	text = xasprintf("%lld\n", (long long)*ret);
 	return fs_write_atomic(path, text, strlen(text), 0600, e);
 }
@@ -61,21 +68,17 @@ static int begin(struct extract_run *c, int64_t *ret, struct err *e)
 static int trust_all(struct extract_run *c, uint64_t *ret_manifest, struct err *e)
 {
 	AUTO_FREE char *manifest = fs_join(c->dir, "manifest");
-	struct timespec now;
 	struct stat st;
-	uint64_t len[2];
-	int r = loss_drop(c->dir, "lost", len, e);
+	uint64_t len[3];
+	int r = loss_drop(c->dir, "lost", len + 1, e);
 
 	if (r < 0)
 		return r;
 	if (stat(manifest, &st) < 0)
 		return err_errno(e, "look at '%s'", manifest);
-	usleep(60000);
-	clock_gettime(CLOCK_REALTIME, &now);
+	*ret_manifest = len[0] = (uint64_t)st.st_size;
 	free(c->trust);
-	c->trust = xasprintf("trust %lld manifest %llu losses %llu text %llu", (long long)now.tv_sec * 1000000000 + now.tv_nsec - 10000000,
-			     (unsigned long long)st.st_size, (unsigned long long)len[0], (unsigned long long)len[1]);
-	*ret_manifest = (uint64_t)st.st_size;
+	c->trust = copy_mark_text(false, settled_ns(), len);
 	return 0;
 }
 

@@ -216,7 +216,7 @@ int extract_copy(struct extract_run *c, const char *from, struct copy_result *re
 
 	if (src < 0)
 		return err_errno(e, "open folder '%s'", from);
-	if (c->x->known.real && manifest_set_read(&known, c->x->known.real, e) < 0)
+	if (c->x->known.real && manifest_set_read(&known, c->x->known.real, false, e) < 0)
 		return e->code;
 	o.known = known;
 	if (!extract_is_stream(c->x)) {

@@ -33,7 +33,7 @@ static int key_of(const char *line, size_t n, uint64_t *ret)
 {
 	const char *f[FIELDS], *end = line + n;
 	size_t len[FIELDS], word = 0;
-	int ret_kind = 1;
+	int kind = 1;
 
 	for (size_t i = 0; i < FIELDS; i++) {
 		const char *space = memchr(line, ' ', (size_t)(end - line));
@@ -47,14 +47,14 @@ static int key_of(const char *line, size_t n, uint64_t *ret)
 			if (word++)
 				return -EINVAL;
 			if (len[0] == 7 && memcmp(f[0], "partial", 7) == 0)
-				ret_kind = 2;
+				kind = 2;
 			i--;
 		}
 	}
 	if (f[FIELDS - 1][0] != '/')
 		return -EINVAL;
 	*ret = digest(f, len);
-	return ret_kind;
+	return kind;
 }
 
 static void add(struct manifest_set *s, uint64_t key)
@@ -73,7 +73,7 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int parse(struct manifest_set **ret, FILE *in, const char *name, bool partial, struct err *e)
+int manifest_set_parse(struct manifest_set **ret, FILE *in, const char *name, bool partial, struct err *e)
 {
 	struct manifest_set *s = xcalloc(1, sizeof(*s));
 	AUTO_FREE char *line = NULL;
@@ -98,23 +98,11 @@ static int parse(struct manifest_set **ret, FILE *in, const char *name, bool par
 	return 0;
 }
 
-int manifest_set_parse(struct manifest_set **ret, FILE *in, const char *name, struct err *e)
-{
-	return parse(ret, in, name, false, e);
-}
-
-int manifest_set_read(struct manifest_set **ret, const char *path, struct err *e)
+int manifest_set_read(struct manifest_set **ret, const char *path, bool partial, struct err *e)
 {
 	AUTO_FCLOSE FILE *in = fopen(path, "re");
 
-	return in ? parse(ret, in, path, false, e) : err_errno(e, "open '%s'", path);
-}
-
-int manifest_set_read_all(struct manifest_set **ret, const char *path, struct err *e)
-{
-	AUTO_FCLOSE FILE *in = fopen(path, "re");
-
-	return in ? parse(ret, in, path, true, e) : err_errno(e, "open '%s'", path);
+	return in ? manifest_set_parse(ret, in, path, partial, e) : err_errno(e, "open '%s'", path);
 }
 
 bool manifest_set_has(const struct manifest_set *s, const struct manifest_line *l)

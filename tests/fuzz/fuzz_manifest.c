@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct statx st = { .stx_mode = S_IFREG | 0644, .stx_size = 1 };
 	struct err e = ERR_INIT;
 	FILE *in = size ? fmemopen((void *)(uintptr_t)data, size, "r") : NULL;
-	int r = in ? manifest_set_parse(&s, in, "manifest", &e) : 0;
+	int r = in ? manifest_set_parse(&s, in, "manifest", false, &e) : 0;
 
 	if (r < 0 && !*e.msg)
 		abort();

@@ -38,7 +38,7 @@ static void test_a_file_is_known_when_stat_says_the_same(void **state)
 
 		fputs(cases[i].text, in);
 		rewind(in);
-		assert_int_equal(manifest_set_parse(&s, in, "m", &e), cases[i].code);
+		assert_int_equal(manifest_set_parse(&s, in, "m", false, &e), cases[i].code);
 		if (cases[i].code)
 			assert_string_equal(e.msg, "'m': line 1 is not a manifest's");
 		else
