@@ -103,48 +103,43 @@ static int put_file(const struct media *m, const char *image, const char *from, 
 	return err_wrap(e, mtool(m, argv, e), "put '%s' on the EFI system partition", to);
 }
 
-/* Debian's and Ubuntu's signed GRUB are at the same place, and look into different folders. */
-static const char *const menu_folders[] = { "/EFI/BOOT", "/EFI/debian", "/EFI/ubuntu", "/boot/grub" };
-
-static bool is_menu_folder(const char *dir)
+/* Where the menu goes: Debian's and Ubuntu's signed GRUB are at the same place and look into different folders, any other into its vendor's. */
+static void menu_folders(const char *vendor, struct strv *ret)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(menu_folders); i++)
-		if (strcasecmp(dir, menu_folders[i]) == 0)
-			return true;
-	return false;
+	static const char *const always[] = { "/EFI/BOOT", "/EFI/debian", "/EFI/ubuntu", "/boot/grub" };
+	AUTO_FREE char *own = vendor ? xasprintf("/EFI/%s", vendor) : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++) {
+		strv_add(ret, always[i]);
+		if (own && strcasecmp(own, always[i]) == 0)
+			free(TAKE_PTR(own));
+	}
+	if (own)
+		strv_add(ret, own);
 }
 
-/* The signed GRUB's own folder, or NULL when it is one of those that are always there. */
-static char *own_folder(const char *vendor)
+static int put_dirs(const struct media *m, const char *image, const struct strv *folders, struct err *e)
 {
-	AUTO_FREE char *dir = vendor ? xasprintf("/EFI/%s", vendor) : NULL;
+	CLEANUP(strv_free) struct strv argv = STRV_INIT;
 
-	return dir && !is_menu_folder(dir) ? xstrdup(dir) : NULL;
+	for (const char *const *w = (const char *const[]){ "mmd", "-i", image, "::/EFI", "::/boot", "::/boot/rescue", NULL }; *w; w++)
+		strv_add(&argv, *w);
+	for (size_t i = 0; i < folders->n; i++)
+		strv_addf(&argv, "::%s", folders->v[i]);
+	return mtool(m, (const char *const *)argv.v, e);
 }
 
-static int put_dirs(const struct media *m, const char *image, const char *vendor, struct err *e)
+static int put_config(const struct media *m, const char *image, const char *find, const struct strv *folders, struct err *e)
 {
-	AUTO_FREE char *own = own_folder(vendor), *dir = own ? xasprintf("::%s", own) : NULL;
-	const char *argv[] = { "mmd", "-i", image, "::/EFI", "::/EFI/BOOT", "::/EFI/debian", "::/EFI/ubuntu", "::/boot", "::/boot/grub", "::/boot/rescue", dir, NULL };
-
-	return mtool(m, argv, e);
-}
-
-static int put_menu(const struct media *m, const char *image, const char *menu, const char *folder, struct err *e)
-{
-	AUTO_FREE char *to = xasprintf("%s/grub.cfg", folder);
-
-	return put_file(m, image, menu, to, e);
-}
-
-static int put_config(const struct media *m, const char *image, const char *find, const char *vendor, struct err *e)
-{
-	AUTO_FREE char *text = media_grub_config(m, find), *path = NULL, *own = own_folder(vendor);
+	AUTO_FREE char *text = media_grub_config(m, find), *path = NULL;
 	int r = media_write_file(m->scratch, "grub.cfg", text, &path, e);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(menu_folders); i++)
-		r = put_menu(m, image, path, menu_folders[i], e);
-	return r < 0 || !own ? r : put_menu(m, image, path, own, e);
+	for (size_t i = 0; r == 0 && i < folders->n; i++) {
+		AUTO_FREE char *to = xasprintf("%s/grub.cfg", folders->v[i]);
+
+		r = put_file(m, image, path, to, e);
+	}
+	return r;
 }
 
 static int put_unsigned_loader(const struct media *m, const char *image, const char *find, struct err *e)
@@ -232,15 +227,17 @@ uint64_t media_esp_size(const struct media *m, bool whole)
 int media_esp(const struct media *m, const char *path, uint64_t size, bool whole, const char *find, struct err *e)
 {
 	CLEANUP(media_signed_free) struct media_signed s = { 0 };
+	CLEANUP(strv_free) struct strv folders = STRV_INIT;
 	int r = media_signed_find(m->loaders, &s, e);
 
+	menu_folders(s.vendor, &folders);
 	if (r >= 0)
 		r = make_fat(m, path, size, e);
 	if (r == 0)
-		r = put_dirs(m, path, s.vendor, e);
+		r = put_dirs(m, path, &folders, e);
 	if (r == 0)
 		r = put_loader(m, &s, path, find, e);
 	if (r == 0)
-		r = put_config(m, path, find, s.vendor, e);
+		r = put_config(m, path, find, &folders, e);
 	return r < 0 || !whole ? r : put_system(m, path, find, e);
 }
