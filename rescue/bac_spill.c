@@ -20,7 +20,6 @@ static int open_unnamed(const char *beside)
 int bac_spill_open(struct bac_spill *s, const char *state, const char *name, const char *beside, uint64_t from, uint64_t len, struct err *e)
 {
 	AUTO_FREE char *path = state ? fs_join(state, name) : NULL;
-
 	struct stat st;
 
 	*s = (struct bac_spill){ .fd = -1, .from = from, .len = len };

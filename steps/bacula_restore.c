@@ -292,15 +292,22 @@ struct look {
 	struct err *e;
 };
 
+/* The plan's last job, and the base jobs that stand behind it when it is a Full. */
+static bool of_last(const struct bac_plan *plan, const struct bac_session *x)
+{
+	const struct bac_session *last = &plan->sess[plan->n - 1];
+
+	return (x->id == last->id && x->time == last->time) || (last->label.level == 'F' && x->label.level == 'B');
+}
+
 static void look_at(void *arg, const struct bac_session *x, const struct bac_attr *a)
 {
 	struct look *l = arg;
-	const struct bac_session *last = &l->plan->sess[l->plan->n - 1];
 	AUTO_FREE char *path = bac_target_path(l->s->strip, a->name);
 	struct stat st;
 	bool file = a->type == BAC_REG || a->type == BAC_REGE;
 
-	if (((x->id != last->id || x->time != last->time) && (last->label.level != 'F' || x->label.level != 'B')) || !path || !*path || (!file && a->type != BAC_LNK && a->type != BAC_DIREND))
+	if (!of_last(l->plan, x) || !path || !*path || (!file && a->type != BAC_LNK && a->type != BAC_DIREND))
 		return;
 	l->seen++;
 	if (fstatat(l->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == (a->mode & S_IFMT) && st.st_uid == a->uid &&
