@@ -9,14 +9,7 @@ bac_lab
 kills=${KILLS:-5} seed=${KILL_SEED:-7}
 
 tree_full "$lab/src"
-python3 - "$lab/src" <<'PY'
-import os, random, sys
-r = random.Random(3)
-for i in range(3000):
-    d = "%s/many/d%d" % (sys.argv[1], i // 100)
-    os.makedirs(d, exist_ok=True)
-    open("%s/f%d" % (d, i), "wb").write(r.randbytes(r.choice([0, 100, 5000, 40000])))
-PY
+tree_many "$lab/src/many" 3000 3
 bac_start
 bac_run Full
 tree_change1 "$lab/src"

@@ -10,15 +10,7 @@ bac_need mkfs.ext4
 bac_lab
 trap 'rc=$?; set +e; bac_stop; umount -R "$lab/to" 2>/dev/null; rm -rf "$lab"; exit $rc' EXIT
 tree_full "$lab/src"
-python3 - "$lab/src" <<'PY'
-import os, random, sys
-r = random.Random(5)
-for i in range(1500):
-    d = "%s/var/many/d%d" % (sys.argv[1], i // 100)
-    os.makedirs(d, exist_ok=True)
-    open("%s/f%d" % (d, i), "wb").write(r.randbytes(r.choice([0, 100, 5000, 40000])))
-    if i % 20 == 0: os.link("%s/f%d" % (d, i), "%s/l%d" % (d, i))
-PY
+tree_many "$lab/src/var/many" 1500 5 links
 bac_start
 bac_run Full
 tree_change1 "$lab/src"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A tree with everything a backup can hold. tree_full DIR, tree_change1 DIR, tree_change2 DIR: three states of it.
+# tree_many DIR COUNT SEED [links]: so many files of a few sizes, a hundred in a folder; every twentieth with a second name.
 
 tree_full() {
 	( cd "$1" && {
@@ -50,4 +51,16 @@ tree_change2() {
 		echo newest >will-change; mv new-file renamed-file; seq 1000 >var/lib/numbers; chmod 700 etc/app
 		echo again >will-be-deleted
 	} )
+}
+
+tree_many() {
+	python3 - "$@" <<'PY'
+import os, random, sys
+r = random.Random(int(sys.argv[3]))
+for i in range(int(sys.argv[2])):
+    d = "%s/d%d" % (sys.argv[1], i // 100)
+    os.makedirs(d, exist_ok=True)
+    open("%s/f%d" % (d, i), "wb").write(r.randbytes(r.choice([0, 100, 5000, 40000])))
+    if "links" in sys.argv and i % 20 == 0: os.link("%s/f%d" % (d, i), "%s/l%d" % (d, i))
+PY
 }
