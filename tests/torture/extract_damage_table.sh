@@ -15,7 +15,7 @@ tree() { # DIR: text, binaries, many small files, a deep folder, odd names
 	local i
 	mkdir -p "$1/etc" "$1/many" "$1/data" "$1/home/deep/er/and/deeper" "$1/odd names"
 	for i in $(seq 40); do head -c $((i * 997)) /dev/urandom | base64 >"$1/etc/conf$i"; done
-	for i in $(seq 600); do echo "small file $i $(date -u)" >"$1/many/m$i"; done
+	for i in $(seq 600); do echo "small file $i $RANDOM $RANDOM" >"$1/many/m$i"; done
 	for i in $(seq 30); do head -c $((i * 40000)) /dev/urandom >"$1/data/d$i"; head -c 70000 /dev/urandom >"$1/home/deep/er/and/deeper/x$i"; done
 	printf a >"$1/odd names/new
 line"; printf b >"$1/odd names/$(printf 'bad\377utf')"
@@ -53,7 +53,8 @@ PY
 	mv "$W/crash.img" "$W/$1.img"
 }
 want() { [[ $1 == *${ONLY:-}* ]]; }
-copy() { [ -e "$W/$1.truth" ] || "make_$1"; cp --sparse=always "$W/$1.img" "$W/d.img"; now=$1; }
+copy() { [ -e "$W/$1.truth" ] || "make_$1"; rm -f "$W/d2.img"; cp --sparse=always "$W/$1.img" "$W/d.img"; now=$1; }
+copy_both() { copy "$1"; cp --sparse=always "$W/$1-1.img" "$W/d2.img"; }
 garbage() { head -c "$3" /dev/urandom | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }    # IMAGE OFFSET BYTES
 flip() { python3 -c 'import sys; f = open(sys.argv[1], "r+b"); at = int(sys.argv[2]); f.seek(at); b = f.read(1)[0]; f.seek(at); f.write(bytes([b ^ 1]))' "$1" "$2"; }
 
@@ -62,7 +63,7 @@ count() { # DIR: files that are equal
 	python3 -c 'import sys
 a, b = (set(open(p, "rb").read().split(b"\0")) - {b""} for p in sys.argv[1:]); print(len(a & b))' "$W/$now.truth" "$W/have"
 }
-# every way that the kernel has of mounting it read-only, without writing: the most that cp -a brings
+# every way that the kernel has of mounting it read-only, on a copy that may be written to, so that logs are replayed: the most that cp -a brings
 best_cp() {
 	local o n options=("")
 	best=0
@@ -140,21 +141,30 @@ if silent and 'QUIET' not in sys.argv: open(sys.argv[2] + '.silent', 'w').write(
 sys.exit(rc)
 PY
 }
-# row TYPE NAME [option ...]: $W/d.img is damaged; MAY_MISS: the run as a whole says that newest files are missing
+sources() { { cat "$W"/d.img "$W"/d2.img 2>/dev/null || true; } | sha256sum; }
+ends() { loop_end "$LOOP"; if [ ${#LOOPS[@]} -gt 0 ]; then loop_end "${LOOPS[0]}"; fi; btrfs device scan --forget >/dev/null 2>&1 || true; }
+# what somebody else brings, from a copy
+others() { # TYPE
+	cp --sparse=always "$W/d.img" "$W/o.img"
+	[ ! -e "$W/d2.img" ] || { cp --sparse=always "$W/d2.img" "$W/o2.img"; loop_file "$W/o2.img"; btrfs device scan "$LOOP" >/dev/null; }
+	loop_file "$W/o.img"
+	best_restore "$1"; best_cp "$1"
+	ends
+	rm -f "$W"/o*.img
+}
+# row TYPE NAME [option ...]: $W/d.img is damaged, and $W/d2.img is its second device when there is one
 row() {
 	local type=$1 name=$2 before rc=0
 	shift 2
-	before=$(digest "$W/d.img")
-	loop_file "$W/d.img" -r
-	[ -z "${MORE:-}" ] || btrfs device scan "$MORE" >/dev/null 2>&1 || true
-	best_cp "$type"; best_restore "$type"
-	loop_end "$LOOP"
-	btrfs device scan --forget >/dev/null 2>&1 || true
-	loop_file "$W/d.img"
+	before=$(sources)
+	others "$type"
 	rm -rf "$W/out/to" "$W/state"; mkdir "$W/state"
+	[ ! -e "$W/d2.img" ] || loop_file "$W/d2.img"
+	loop_file "$W/d.img"
 	extract_plan "$LOOP" "$W/out/to" "$@"
+	[ ! -e "$W/d2.img" ] || { sed -i "s|^devices:|&\n  second: {loop: \"$W/d2.img\"}|" "$W/plan.yaml"; echo '      more: ["${second}"]' >>"$W/plan.yaml"; }
 	"$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state" >"$W/run.log" 2>&1 </dev/null || rc=$?
-	loop_end "$LOOP"
+	ends
 	rm -f "$W/have.silent"
 	mkdir -p "$W/out/to"
 	count "$W/out/to" >/dev/null
@@ -163,7 +173,7 @@ row() {
 	judge "$name" || bad=1
 
 	[ ! -e "$W/have.silent" ] || grep -q 'missing' "$W/run.log" || { echo "FAILED: nothing says that files are missing"; bad=1; }
-	[ "$(digest "$W/d.img")" = "$before" ] || { echo "FAILED: the source changed"; bad=1; }
+	[ "$(sources)" = "$before" ] || { echo "FAILED: the source changed"; bad=1; }
 	case $rc in 0 | 1 | 7) ;; *) echo "FAILED: exit code $rc"; bad=1 ;; esac
 }
 btrfs_root() { btrfs inspect-internal dump-tree -t root "$W/$now.img" | grep -A2 "key ($1 ROOT_ITEM" | sed -n 's/.* bytenr \([0-9]*\).*/\1/p' | head -1; }
@@ -173,7 +183,11 @@ spoil_data() { # IMAGE FILE...: a wrong bit in the content, on the disk, where i
 	local f at
 	for f in "${@:2}"; do at=$(find_bytes "$1" "$f" 8192); [ "$at" -gt 0 ] || fail "$f is not in the image"; flip "$1" $((at + 77)); done
 }
-keep_some() { loop_file "$W/$1.img" -r; mount -o ro "$LOOP" "$W/mnt"; rm -rf "$W/some"; mkdir "$W/some"; cp "$W/mnt/data/d7" "$W/mnt/data/d20" "$W/mnt/home/deep/er/and/deeper/x3" "$W/some"; umount "$W/mnt"; loop_end "$LOOP"; }
+keep_files() { rm -rf "$W/some"; mkdir "$W/some"; cp "$W/mnt/data/d7" "$W/mnt/data/d20" "$W/mnt/home/deep/er/and/deeper/x3" "$W/some"; umount "$W/mnt"; }
+keep_both() { loop_file "$W/r.img" -r; mount -o ro,degraded "$LOOP" "$W/mnt"; keep_files; ends; }
+# every second MiB behind the first superblock is garbage, the second superblock apart
+spoil_half() { local m n=$(($(stat -c %s "$1") >> 20)); for ((m = 1; m < n; m += 2)); do [ $m = 64 ] || dd if=/dev/urandom of="$1" bs=1M seek=$m count=1 conv=notrunc status=none; done; }
+keep_some() { loop_file "$W/$1.img" -r; mount -o ro "$LOOP" "$W/mnt"; keep_files; loop_end "$LOOP"; }
 
 echo "| damage | files | equal | of them proven | noted holes | older or unproven, not equal | lost | cp -a, best mount | btrfs restore | rung |"
 echo "|---|---|---|---|---|---|---|---|---|---|"
@@ -206,6 +220,12 @@ raid() { # NAME MKFS...
 }
 make_r() { raid r mkfs.btrfs -f -d raid1 -m raid1; }
 if want "btrfs RAID1: one of two devices missing"; then copy r; row btrfs "btrfs RAID1: one of two devices missing"; fi
+if want "btrfs RAID1: one of two devices damaged"; then copy_both r; spoil_half "$W/d.img"; row btrfs "btrfs RAID1: one of two devices damaged"; fi
+if want "btrfs RAID1: both devices damaged, one file on both"; then
+	copy_both r; keep_both; spoil_data "$W/d.img" "$W"/some/d7 "$W"/some/d20; spoil_data "$W/d2.img" "$W"/some/x3 "$W"/some/d20
+	row btrfs "btrfs RAID1: both devices damaged, one file on both"
+fi
+if want "btrfs RAID1: one damaged, the other missing"; then copy r; keep_both; spoil_data "$W/d.img" "$W"/some/*; row btrfs "btrfs RAID1: one damaged, the other missing"; fi
 make_s() { raid s mkfs.btrfs -f -d single -m raid1; }
 if want "btrfs, only metadata RAID1: one of two devices missing"; then copy s; row btrfs "btrfs, only metadata RAID1: one of two devices missing"; fi
 
@@ -236,6 +256,7 @@ if want "xfs: first superblock gone"; then copy x; dd if=/dev/zero of="$W/d.img"
 if want "xfs: eight inodes are garbage"; then copy x; garbage "$W/d.img" $(($(inode_at /etc/conf7) * 512)) 4096; row xfs "xfs: eight inodes are garbage"; fi
 if want "xfs: the inode of /home and its neighbour are garbage"; then copy x; garbage "$W/d.img" $(($(inode_at /home) * 512)) 512; row xfs "xfs: the inode of /home and its neighbour are garbage"; fi
 if want "xfs: AGF and AGI of the first group are garbage"; then copy x; garbage "$W/d.img" 512 512; garbage "$W/d.img" 1024 512; row xfs "xfs: AGF and AGI of the first group are garbage"; fi
+if want "xfs: the inode btrees of all groups are garbage"; then copy x; for ((g = 0; g < $(field "sb 0" agcount); g++)); do garbage "$W/d.img" $((($(field "agi $g" root) + g * $(field "sb 0" agblocks)) * 4096)) 4096; done; row xfs "xfs: the inode btrees of all groups are garbage"; fi
 make_y() { crashed y mkfs.xfs -f; }
 if want "xfs: power cut, dirty log"; then copy y; row xfs "xfs: power cut, dirty log"; fi
 if want "xfs: power cut, log broken"; then copy y; at=$(field sb logstart); agblocks=$(field sb agblocks); log2=$(field sb agblklog); at=$(((at >> log2) * agblocks + (at & ((1 << log2) - 1)))); garbage "$W/d.img" $((at * 4096)) 262144; row xfs "xfs: power cut, log broken"; fi
