@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The destination is an archive: small files are read by all threads at once, and written by one after the other. */
+/* The destination is an archive: small files are read by all threads at once, and written by one after the other; copy_feed.c has the big ones. */
 #include "copy_int.h"
 
 #include <linux/fs.h>
@@ -47,29 +47,6 @@ static void map_data(struct arc_item *it, int fd)
 	}
 }
 
-/* A file that got shorter is filled up with zeros, noted as a lost range: the header has promised the size. */
-static int big_content(struct copy_worker *w, int fd, uint64_t size, struct err *e)
-{
-	uint64_t at = 0;
-	int r = 0;
-
-	while (r == 0 && at < size && !copy_stopped(w->c)) {
-		size_t want = size - at > COPY_BUF ? COPY_BUF : (size_t)(size - at);
-		ssize_t got = copy_read(w, fd, w->buf, want, at);
-
-		if (got < (ssize_t)want) {
-			memset(w->buf + (got > 0 ? got : 0), 0, want - (size_t)(got > 0 ? got : 0));
-			copy_bad_range(w, at + (uint64_t)(got > 0 ? got : 0), want - (size_t)(got > 0 ? got : 0), ENODATA);
-		}
-		if (w->hash)
-			hash_add(w->hash, w->buf, want);
-		r = arc_out_data(w->c->o->archive, w->buf, want, e);
-		at += want;
-		__atomic_fetch_add(&w->written, want, __ATOMIC_RELAXED);
-	}
-	return r;
-}
-
 /* Reads a small file before the archive is locked. */
 static int small_content(struct copy_worker *w, int fd, uint64_t size)
 {
@@ -85,16 +62,50 @@ static int small_content(struct copy_worker *w, int fd, uint64_t size)
 	return 0;
 }
 
-static int put(struct copy_worker *w, struct arc_item *it, int fd, bool small, struct err *e)
+int copy_archive_header(struct copy *c, struct arc_item *it, const struct statx *st, struct err *e)
 {
 	int r;
 
+	if (st->stx_nlink > 1 && !S_ISDIR(st->stx_mode))
+		it->hard = copy_link_path(c, st, it->path);
 	if (S_ISREG(it->mode) && it->hard)
 		it->size = 0;
-	r = arc_out_item(w->c->o->archive, it, e);
-	if (r < 0 || !S_ISREG(it->mode) || it->hard)
-		return r;
-	return small ? arc_out_data(w->c->o->archive, w->buf, (size_t)it->size, e) : big_content(w, fd, it->size, e);
+	r = arc_out_item(c->o->archive, it, e);
+	return r < 0 ? r : S_ISREG(it->mode) && !it->hard;
+}
+
+/* Header and content at once. As copy_archive_header. */
+static int put(struct copy_worker *w, struct arc_item *it, const struct statx *st, struct err *e)
+{
+	int r, more;
+
+	pthread_mutex_lock(&w->c->archive_lock);
+	r = copy_archive_header(w->c, it, st, e);
+	more = r > 0 ? arc_out_data(w->c->o->archive, w->buf, (size_t)it->size, e) : 0;
+	pthread_mutex_unlock(&w->c->archive_lock);
+	return more < 0 ? more : r;
+}
+
+/* What was read of another name of a file that is there is forgotten. */
+static void is_link(struct copy_worker *w)
+{
+	w->n_bad = 0;
+	w->holes = 0;
+	__atomic_store_n(&w->written, 0, __ATOMIC_RELAXED);
+}
+
+static int entry(struct copy_worker *w, struct copy_dir *d, const char *name, int fd, const struct statx *st, struct arc_item *it, struct err *e)
+{
+	bool file = S_ISREG(st->stx_mode);
+
+	if (file && st->stx_size <= COPY_BUF)
+		small_content(w, fd, st->stx_size);
+	if (file && st->stx_blocks * 512 < st->stx_size) {
+		copy_ask(w);
+		map_data(it, fd);
+		copy_answered(w);
+	}
+	return file && st->stx_size > COPY_BUF ? copy_feed(w, d, name, it, fd, st, e) : put(w, it, st, e);
 }
 
 int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *name, int fd, const struct statx *st, const char *target,
@@ -103,7 +114,6 @@ int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *na
 	CLEANUP(str_free) struct str path = STR_INIT;
 	struct arc_item it = { 0 };
 	struct err e = ERR_INIT;
-	bool small = S_ISREG(st->stx_mode) && st->stx_size <= COPY_BUF;
 	int r;
 
 	copy_dir_path(d, name, &path);
@@ -113,15 +123,9 @@ int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *na
 		it.xattrs = *x;
 	else
 		(void)xattrs_read(fd, &it.xattrs);
-	if (small)
-		small_content(w, fd, st->stx_size);
-	if (S_ISREG(st->stx_mode) && st->stx_blocks * 512 < st->stx_size)
-		map_data(&it, fd);
-	pthread_mutex_lock(&w->c->archive_lock);
-	if (st->stx_nlink > 1 && !S_ISDIR(st->stx_mode))
-		it.hard = copy_link_path(w->c, st, it.path);
-	r = put(w, &it, fd, small, &e);
-	pthread_mutex_unlock(&w->c->archive_lock);
+	r = entry(w, d, name, fd, st, &it, &e);
+	if (r == 0 && S_ISREG(st->stx_mode))
+		is_link(w);
 	if (r == -EOPNOTSUPP)
 		copy_lost(w, d, name, "lost", EOPNOTSUPP, e.msg);
 	else if (r < 0)

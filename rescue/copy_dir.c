@@ -148,7 +148,9 @@ void copy_dir_put(struct copy_worker *w, struct copy_dir *d)
 	while (d && atomic_fetch_sub_explicit(&d->refs, 1, memory_order_acq_rel) == 1) {
 		struct copy_dir *up = d->up;
 
+		w->closing = d;
 		close_dir(w, d);
+		w->closing = NULL;
 		if (d->src >= 0)
 			close(d->src);
 		if (d->dst >= 0)
@@ -157,4 +159,15 @@ void copy_dir_put(struct copy_worker *w, struct copy_dir *d)
 		free(d);
 		d = up;
 	}
+}
+
+void copy_dir_dead(struct copy_worker *as, struct copy_dir *d)
+{
+	struct timespec ts[2];
+
+	copy_lost(as, d->up ? d->up : d, d->up ? d->name : NULL, "attributes", ETIMEDOUT, "read: no answer");
+	copy_times(&d->st, ts);
+	(void)futimens(d->dst, ts);
+	as->res.dirs++;
+	copy_dir_put(as, d->up);
 }

@@ -149,13 +149,20 @@ static void into_archive(struct copy_worker *w, struct copy_dir *d, const char *
 	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
 	const char *word = S_ISREG(st->stx_mode) ? proof_word(w, src) : "read";
 	char hex[2 * HASH_MAX + 1];
+	int r;
 
 	copy_data_begin(w);
+	copy_ask(w);
 	(void)(src >= 0 ? xattrs_read(src, &x) : xattrs_read_at(d->src, name, &x));
-	if (copy_archive_entry(w, d, name, src, st, target, &x) < 0)
+	copy_answered(w);
+	r = copy_archive_entry(w, d, name, src, st, target, &x);
+	if (r < 0)
 		return;
 	hash_text(w, hex);
-	if (w->n_bad) {
+	if (r == 0 && S_ISREG(st->stx_mode)) {
+		word = "linked";
+		hex[0] = '\0';
+	} else if (w->n_bad) {
 		word = "partial";
 		copy_lost_ranges(w, d, name);
 	}

@@ -68,6 +68,7 @@ struct copy_worker {
 	_Atomic int64_t asked_ms;       /* since when it waits for the source, 0: it does not */
 	const char *asked_for;          /* the entry of task.dir, NULL: the folder */
 	bool late, dead;                /* under copy.lock: others do its work; it was given up */
+	struct copy_dir *closing;       /* the folder that is being finished, the task being done */
 	bool half;                      /* what it writes is task.dir's asked_for, not complete */
 	_Atomic uint64_t span;          /* TASK_FILES: next entry << 32 | end; whoever has nothing to do takes a half off the end */
 	/* of the file at hand */
@@ -77,6 +78,7 @@ struct copy_worker {
 	uint64_t written, holes;
 	bool direct_src, direct_dst;    /* past the page cache */
 	struct copy_behind *behind;     /* or NULL: written by the worker itself */
+	struct copy_feed *feed;         /* the same for an archive */
 	/* shared with the marker */
 	pthread_mutex_t lock;
 	struct str log;                 /* manifest lines not yet written */
@@ -86,6 +88,8 @@ struct copy_worker {
 
 #define COPY_LINK_BUSY 64               /* inodes being written at once: more than threads */
 
+struct arc_item;
+struct copy_feed;
 struct copy_linkmap;                    /* archive destinations: inode -> first path */
 
 struct copy {
@@ -158,6 +162,7 @@ bool copy_stopped(struct copy *c);
 struct copy_dir *copy_dir_new(struct copy_dir *up, const char *name);
 struct copy_dir *copy_dir_ref(struct copy_dir *d);
 void copy_dir_put(struct copy_worker *w, struct copy_dir *d);
+void copy_dir_dead(struct copy_worker *as, struct copy_dir *d);         /* the worker that was about to finish it never will */
 void copy_dir_path(const struct copy_dir *d, const char *name, struct str *ret);
 int copy_dir_dst(struct copy_worker *w, struct copy_dir *d);    /* the destination's descriptor, made if need be; -errno after noting it */
 void copy_dir_keep(struct copy_dir *d, int fd);         /* its attributes are better than the source's */
@@ -217,6 +222,7 @@ void copy_link_finish(struct copy *c);               /* all names are seen: the 
 void copy_link_free(struct copy *c);
 /* Archives: the first path of this inode, or NULL and this path is remembered. The caller frees. */
 char *copy_link_path(struct copy *c, const struct statx *st, const char *path);
+void copy_link_forget(struct copy *c, const struct statx *st);
 void copy_linkmap_free(struct copy *c);
 int copy_link_again(struct copy *c, struct err *e);     /* from the manifest of an earlier run */
 bool copy_link_is_nursery(const struct copy_dir *d, const char *name);
@@ -235,8 +241,15 @@ enum copy_want { WANT_NO, WANT_ALL, WANT_MAYBE };       /* MAYBE: a folder below
 enum copy_want copy_match(const struct copy *c, const struct copy_dir *d, const char *name, bool folder);
 bool copy_since(struct copy_worker *w, const struct copy_dir *d, const char *name, const struct statx *st);
 
-/* copy_archive.c */
+/* copy_archive.c: 1, 0 when it is another name of a file that is there (or has no content), -errno after telling it */
 int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *name, int fd, const struct statx *st, const char *target,
 		       struct xattrs *x);
+/* With the archive locked: the header. 1 when content is to follow; else it->size is 0. */
+int copy_archive_header(struct copy *c, struct arc_item *it, const struct statx *st, struct err *e);
+
+/* copy_feed.c: the same for a file of more than COPY_BUF; -errno is not told yet. */
+int copy_feed(struct copy_worker *w, struct copy_dir *d, const char *name, struct arc_item *it, int fd, const struct statx *st, struct err *e);
+/* Lists what a worker that will never go on had in hand; false: it was no such file. */
+bool copy_feed_dead(struct copy_worker *as, struct copy_worker *w);
 
 #endif

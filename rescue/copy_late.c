@@ -101,6 +101,21 @@ void copy_late_look(struct copy *c)
 	look_for_the_end(c, now);
 }
 
+static void bury(struct copy_worker *as, struct copy_worker *w)
+{
+	struct copy_dir *d = w->task.dir;
+
+	if (w->closing) {
+		copy_dir_dead(as, w->closing);
+		return;
+	}
+	if (!copy_feed_dead(as, w))
+		copy_lost(as, d, w->asked_for, "lost", ETIMEDOUT, "read: no answer");
+	if (w->half && d->dst >= 0)
+		(void)unlinkat(d->dst, w->asked_for, 0);
+	copy_dir_put(as, d);
+}
+
 /* Joins what answers; then does in the name of the others what they will never do. */
 void copy_late_end(struct copy *c)
 {
@@ -119,11 +134,7 @@ void copy_late_end(struct copy *c)
 	for (unsigned int i = c->first_slot; i < c->n_threads; i++) {
 		struct copy_worker *w = &c->workers[i];
 
-		if (!w->dead)
-			continue;
-		copy_lost(as, w->task.dir, w->asked_for, "lost", ETIMEDOUT, "read: no answer");
-		if (w->half && w->task.dir->dst >= 0)
-			(void)unlinkat(w->task.dir->dst, w->asked_for, 0);
-		copy_dir_put(as, w->task.dir);
+		if (w->dead)
+			bury(as, w);
 	}
 }

@@ -51,6 +51,18 @@ char *copy_link_path(struct copy *c, const struct statx *st, const char *path)
 	return first;
 }
 
+void copy_link_forget(struct copy *c, const struct statx *st)
+{
+	struct link **l = c->links ? find(c->links, makedev(st->stx_dev_major, st->stx_dev_minor), st->stx_ino) : NULL, *gone;
+
+	if (!l || !*l)
+		return;
+	gone = *l;
+	*l = gone->next;
+	free(gone->path);
+	free(gone);
+}
+
 /* The words of a line up to " inode:": then a space, and the path. */
 static void again(struct copy *c, char *line)
 {

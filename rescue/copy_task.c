@@ -100,18 +100,21 @@ bool copy_pop(struct copy_worker *w)
 	return got;
 }
 
+/* The folder may be finished here, which reads the source once more: so the worker counts as active until that is done. */
 void copy_task_done(struct copy_worker *w)
 {
 	struct copy *c = w->c;
 	struct copy_task t = w->task;
 
 	pthread_mutex_lock(&c->lock);
-	atomic_store(&w->span, 0);
+	atomic_store(&w->span, 0);      /* from here on nobody else takes a part of the task */
 	w->asked_for = NULL;
-	if (--c->active == 0 && !c->n)
-		pthread_cond_broadcast(&c->more);
 	pthread_mutex_unlock(&c->lock);
 	if (t.batch && atomic_fetch_sub(&t.batch->refs, 1) == 1)
 		free(t.batch);
-	copy_dir_put(w, t.dir);         /* not earlier: until here somebody else may take a part of the task */
+	copy_dir_put(w, t.dir);
+	pthread_mutex_lock(&c->lock);
+	if (--c->active == 0 && !c->n)
+		pthread_cond_broadcast(&c->more);
+	pthread_mutex_unlock(&c->lock);
 }

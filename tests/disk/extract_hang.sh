@@ -13,7 +13,7 @@ servers=()
 for i in a/deep/dumb "a/dumb too"; do
 	touch "$W/m/$i"
 	"$O/helpers/badfile" "$W/below" "$W/m/$i" & servers+=($!)
-	at_end "umount -l '$W/m/$i'"
+	at_end "umount -l '$W/m/$i' 2>/dev/null"
 	until [ -s "$W/m/$i" ]; do sleep 0.05; done
 done
 at_end "kill -CONT ${servers[*]} 2>/dev/null"
@@ -44,3 +44,56 @@ wait $p
 [ ! -s "$W/logs/losses.txt" ] || fail "listed although it came late: $(cat "$W/logs/losses.txt")"
 for i in a/deep/dumb "a/dumb too"; do cmp "$W/below" "$W/to/$i"; done
 equal "$(find "$W/to" -type f | wc -l)" 303 "number of files"
+
+# Into an archive, which has one member after the other: a read that hangs in the middle of a big file holds up that file alone. Without an
+# answer its member is filled up, and the rest of it is noted; what is answered late is in the archive a second time, whole.
+for s in "${servers[@]}"; do kill "$s"; done
+umount -l "$W/m/a/deep/dumb" "$W/m/a/dumb too"
+rm "$W/m/a/deep/dumb" "$W/m/a/dumb too"
+mute() { # a server that stops before it has read the byte 2500000
+	touch "$W/m/b/mute"
+	"$O/helpers/badfile" "$W/below" "$W/m/b/mute" 2500000 stop & server=$!
+	until [ -s "$W/m/b/mute" ]; do sleep 0.05; done
+}
+muted() { kill -CONT $server 2>/dev/null || true; umount -l "$W/m/b/mute"; wait $server || true; }
+at_end "kill -CONT \$server 2>/dev/null; umount -l '$W/m/b/mute' 2>/dev/null"
+archive() { rm -rf "$W/logs"; mkdir "$W/logs"; : >"$W/out"; "$O/helpers/copytree" "$W/m" "$W/all.tar.zst" archive=yes logs="$W/logs" patience="$1" >"$W/out" & p=$!; }
+told() { for i in $(seq 200); do [ ! -s "$W/out" ] || return 0; sleep 0.1; done; fail "it still waits for the disk"; }
+unpacked() { # into $W/again; everything but the file is as it should be
+	rm -rf "$W/again"; mkdir "$W/again"
+	tar -C "$W/again" --zstd -xf "${1:-$W/all.tar.zst}" 2>"$W/tar.err" || fail "tar finds the archive damaged"
+	diff -r --exclude=mute "$W/m" "$W/again" || fail "another file differs"
+	equal "$(stat -c %s "$W/again/b/mute")" "$(stat -c %s "$W/below")" "size of the file that hung"
+}
+partial="partial: /b/mute: bytes 2097152-3145727: read: no answer: Connection timed out"
+
+mute
+archive 1; told
+grep -q "^files 302 .* lost 0 partial 1 " "$W/out" || fail "$(cat "$W/out")"
+equal "$(cat "$W/logs/losses.txt")" "$partial" "losses"
+equal "$(grep -c '^partial f .*/b/mute$' "$W/logs/manifest")" 1 "the manifest"
+muted; wait $p
+unpacked
+cmp -n 2097152 "$W/below" "$W/again/b/mute" || fail "what was read before"
+cmp <(tail -c +2097153 "$W/again/b/mute") <(head -c 1M /dev/zero) || fail "what was not read is something else than zeros"
+
+mute
+archive 2; sleep 4; kill -CONT $server; wait $p
+grep -q "^files 302 .* lost 0 partial 0 " "$W/out" || fail "$(cat "$W/out")"
+[ ! -s "$W/logs/losses.txt" ] || fail "listed although it came late: $(cat "$W/logs/losses.txt")"
+equal "$(tar --zstd -tf "$W/all.tar.zst" 2>/dev/null | grep -c /b/mute)" 2 "members of the file"
+muted
+unpacked
+cmp "$W/below" "$W/again/b/mute" || fail "the second member"
+
+# the same through a plan, into a program
+mute
+printf 'plan: 1\nname: p\nsteps:\n  - extract:\n      id: get\n      from: "%s"\n      pipe: [sh, -c, "cat >%s"]\n      read-timeout: 1s\n' "$W/m" "$W/sent.tar.zst" >"$W/plan.yaml"
+mkdir "$W/state"
+rc=0; "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state" >"$W/run.log" 2>&1 </dev/null & p=$!
+for i in $(seq 200); do grep -q 'see .*losses.txt' "$W/run.log" && break; sleep 0.1; done
+muted
+wait $p || rc=$?
+equal "$rc" 7 "exit code of a run with a file that hung"
+equal "$(cat "$W"/state/steps/get/losses.txt)" "$partial" "losses of a pipe"
+unpacked "$W/sent.tar.zst"
