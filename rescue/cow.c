@@ -85,6 +85,7 @@ static void detach(struct cow *c)
 
 static int try_dm(struct cow *c, const char *below, uint64_t size, struct err *e)
 {
+	static unsigned int number;
 	AUTO_FREE char *tool = child_find("dmsetup"), *table = NULL, *store = fs_join(c->dir, "written");
 	int fd;
 
@@ -94,7 +95,7 @@ static int try_dm(struct cow *c, const char *below, uint64_t size, struct err *e
 	if (fd < 0)
 		return fd;
 	c->loop_fd = fd;
-	c->dm_name = xasprintf("rescue-cow-%d-%u", getpid(), (unsigned int)size / 512 % 1000);
+	c->dm_name = xasprintf("rescue-cow-%d-%u", getpid(), number++);
 	table = xasprintf("0 %llu snapshot %s %s N 8", (unsigned long long)(size / 512), below, c->loop_store);
 	if (child_runl(e, "dmsetup", "create", c->dm_name, "--table", table, NULL) < 0) {
 		free(c->dm_name);

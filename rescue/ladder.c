@@ -9,23 +9,9 @@
 #include "fs.h"
 #include "mnt.h"
 
-enum prepare {
-	ON_DEVICE,              /* the device itself, read-only */
-	CLEAN_ONLY,             /* the same, but not when its journal would have to be left out */
-	ON_OVERLAY,             /* a writable copy: the kernel replays the journal there */
-	BTRFS_SUPER,            /* overlay: the newest of the other superblocks over the first */
-	BTRFS_CHUNKS,           /* overlay: an older chunk root */
-	BTRFS_REMAP,            /* overlay: a chunk tree from what the other trees say */
-	BTRFS_OLDER_1,          /* overlay: older roots, how many before the newest */
-	BTRFS_OLDER_2,
-	BTRFS_OLDER_3,
-	EXT_SUPER,              /* overlay: another superblock, and the journal replayed */
-	REPAIR,                 /* overlay: fsck there */
-};
-
 struct rung {
 	const char *type, *name;
-	enum prepare prepare;
+	enum ladder_prepare prepare;
 	const char *options;
 	enum copy_proof proof;
 	bool older;             /* may show an older state than the newest that there is */
@@ -115,57 +101,10 @@ char *ladder_type(const char *device)
 	return NULL;
 }
 
-/* ---- preparing an overlay ---- */
-
-/* The kernel would go on taking it for the newest device of its UUID, and refuse the one below (T62). */
-static void overlay_end(struct cow *c)
-{
-	if (c)
-		ladder_btrfs_forget(c->device);
-	cow_close(c);
-}
-
-static int prepare(enum prepare how, const char *overlay, const char *type, struct err *e)
-{
-	switch (how) {
-	case BTRFS_SUPER:
-		return ladder_btrfs_other(overlay, e);
-	case BTRFS_CHUNKS:
-		return ladder_btrfs_older_chunks(overlay, e);
-	case BTRFS_REMAP:
-		return ladder_btrfs_chunks(overlay, e);
-	case BTRFS_OLDER_1:
-	case BTRFS_OLDER_2:
-	case BTRFS_OLDER_3:
-		return ladder_btrfs_older(overlay, how - BTRFS_OLDER_1 + 1, e);
-	case EXT_SUPER:
-		return ladder_ext_journal(overlay, e);
-	case REPAIR:
-		return ladder_repair(overlay, type, e);
-	default:
-		return 0;
-	}
-}
-
-static int overlay(const struct ladder_opts *o, const struct rung *g, const char *type, struct cow **ret, struct err *e)
-{
-	int r = cow_open(ret, o->device, o->scratch, e);
-
-	if (r < 0)
-		return r;
-	if (str_eq(type, "btrfs"))
-		ladder_btrfs_forget(o->device);
-	r = prepare(g->prepare, (*ret)->device, type, e);
-	if (r < 0) {
-		cow_close(*ret);
-		*ret = NULL;
-	}
-	return r;
-}
-
 /* ---- one rung ---- */
 
-static char *options_of(const struct ladder_opts *o, const struct rung *g)
+/* ov: the overlays that are mounted, none: the devices themselves. */
+static char *options_of(const struct ladder_opts *o, const struct rung *g, const struct ladder_overlay *ov)
 {
 	CLEANUP(str_free) struct str s = STR_INIT;
 
@@ -173,7 +112,7 @@ static char *options_of(const struct ladder_opts *o, const struct rung *g)
 	if (g->options)
 		str_addf(&s, ",%s", g->options);
 	for (size_t i = 0; o->more && i < o->more->n; i++)
-		str_addf(&s, ",device=%s", o->more->v[i]);
+		str_addf(&s, ",device=%s", ov->n ? ov->v[i + 1]->device : o->more->v[i]);
 	return str_take(&s);
 }
 
@@ -195,7 +134,7 @@ static int mount_overlay(const struct ladder_opts *o, const char *device, const 
 
 	if (fs_mkdir_p(o->at, 0700, e) < 0)
 		return e->code;
-	if (o->original && str_eq(type ? type : "", "btrfs"))
+	if (o->original && str_eq(type ? type : "", "btrfs"))   /* whoever lists devices may have made it known again */
 		ladder_btrfs_forget(o->original);
 	if (mount(device, o->at, type ? type : "auto", MS_RDONLY, rest ? rest + 1 : NULL) < 0)
 		return err_errno(e, "mount '%s' (%s)", device, options);
@@ -245,30 +184,33 @@ static void judge(const struct ladder_opts *o, const struct rung *g, struct ladd
 		l->proof = IGN;
 }
 
+static int mount_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder_overlay *ov, struct err *e)
+{
+	bool below = g->prepare == ON_DEVICE || g->prepare == CLEAN_ONLY;
+	int r = below ? 0 : ladder_overlay_open(ov, o, g->prepare, type, e);
+	AUTO_FREE char *options = r == 0 ? options_of(o, g, ov) : NULL;
+
+	if (r == 0)
+		r = below ? mount_device(o, g, type, options, e) : mount_overlay(o, ov->v[0]->device, type, options, e);
+	if (r < 0)
+		return r;
+	r = check_root(o->at, e);
+	if (r < 0)
+		(void)mnt_umount(o->at, MNT_F_LAZY, NULL);
+	return r;
+}
+
 static int try_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder *ret, struct err *e)
 {
-	AUTO_FREE char *options = options_of(o, g);
-	struct cow *cow = NULL;
-	int r;
+	struct ladder_overlay ov = { 0 };
+	int r = mount_rung(o, g, type, &ov, e);
 
-	if (g->prepare == ON_DEVICE || g->prepare == CLEAN_ONLY) {
-		r = mount_device(o, g, type, options, e);
-	} else {
-		r = overlay(o, g, type, &cow, e);
-		if (r == 0)
-			r = mount_overlay(o, cow->device, type, options, e);
-	}
-	if (r == 0) {
-		r = check_root(o->at, e);
-		if (r < 0)
-			(void)mnt_umount(o->at, MNT_F_LAZY, NULL);
-	}
 	if (r < 0) {
-		overlay_end(cow);
+		ladder_overlay_close(&ov);
 		return r;
 	}
 	*ret = (struct ladder){ .rung = xstrdup(g->name), .type = type ? xstrdup(type) : NULL, .at = xstrdup(o->at), .proof = g->proof,
-				.repaired = g->prepare == REPAIR, .cow = cow };
+				.repaired = g->prepare == REPAIR, .overlay = ov };
 	judge(o, g, ret);
 	return 0;
 }
@@ -302,6 +244,8 @@ int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 	bool was, reached = !o->after;
 	int r = blk_set_read_only(o->device, true, &was, e);
 
+	for (size_t i = 0; r == 0 && o->more && i < o->more->n; i++)
+		r = blk_set_read_only(o->more->v[i], true, &was, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(rungs); i++) {
@@ -313,7 +257,7 @@ int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 		}
 		err_clear(&last);
 		r = try_rung(o, &rungs[i], type, ret, &last);
-		tell(o, rungs[i].name, r < 0 ? last.msg : !ret->cow ? "holds" : ret->cow->dm_name ? "holds (dm-snapshot)" : "holds (fuse)");
+		tell(o, rungs[i].name, r < 0 ? last.msg : !ret->overlay.n ? "holds" : ret->overlay.v[0]->dm_name ? "holds (dm-snapshot)" : "holds (fuse)");
 		if (r == 0)
 			return 0;
 	}
@@ -339,8 +283,7 @@ void ladder_leave(struct ladder *l)
 {
 	if (l->at)
 		(void)mnt_umount(l->at, MNT_F_LAZY, NULL);
-	overlay_end(l->cow);
-	l->cow = NULL;
+	ladder_overlay_close(&l->overlay);
 	free(l->at);
 	l->at = NULL;
 }

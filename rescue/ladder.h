@@ -28,6 +28,11 @@ struct ladder_opts {
 	void *arg;
 };
 
+struct ladder_overlay {
+	struct cow **v;         /* of the device, then of each of `more` */
+	size_t n;
+};
+
 struct ladder {
 	char *rung;             /* name of the rung that held */
 	char *type;             /* filesystem type */
@@ -37,7 +42,7 @@ struct ladder {
 	bool older;             /* not the newest state: `generation`, while a superblock says `newest` (btrfs) */
 	bool log_left;          /* what only its log knows is not shown */
 	uint64_t generation, newest;    /* btrfs, 0: unknown */
-	struct cow *cow;
+	struct ladder_overlay overlay;
 };
 
 int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e);

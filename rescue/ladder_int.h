@@ -5,6 +5,25 @@
 
 #include "ladder.h"
 
+enum ladder_prepare {
+	ON_DEVICE,              /* the device itself, read-only */
+	CLEAN_ONLY,             /* the same, but not when its journal would have to be left out */
+	ON_OVERLAY,             /* a writable copy: the kernel replays the journal there */
+	BTRFS_SUPER,            /* overlay: the newest of the other superblocks over the first */
+	BTRFS_CHUNKS,           /* overlay: an older chunk root */
+	BTRFS_REMAP,            /* overlay: a chunk tree from what the other trees say */
+	BTRFS_OLDER_1,          /* overlay: older roots, how many before the newest */
+	BTRFS_OLDER_2,
+	BTRFS_OLDER_3,
+	EXT_SUPER,              /* overlay: another superblock, and the journal replayed */
+	REPAIR,                 /* overlay: fsck there */
+};
+
+/* ---- ladder_overlay.c ---- */
+
+int ladder_overlay_open(struct ladder_overlay *ret, const struct ladder_opts *o, enum ladder_prepare how, const char *type, struct err *e);
+void ladder_overlay_close(struct ladder_overlay *o);    /* an empty one is fine */
+
 /* ---- ladder_btrfs.c ---- */
 
 struct ladder_super {
