@@ -71,7 +71,7 @@ int copy_to_archive(struct copy_opts *o, const char *path, struct copy_result *r
 		r = err_errno(e, "finish '%s'", path);
 	if (r == 0)
 		return fs_sync_parent(path, e);
-	if (r != -ECANCELED || !o->mark_s)      /* else it goes on from there */
+	if (!o->mark_s)                 /* else it goes on from there, when there is room again */
 		(void)unlink(part);
 	return r;
 }

@@ -57,6 +57,10 @@ void loss_add(struct loss *l, const char *path, const char *what, const struct l
 	add_ranges(&json, &text, r, n);
 	str_add(&json, "],\"why\":\"");
 	str_add_json(&json, why);
+	if (!str_is_utf8(path)) {
+		str_add(&json, "\",\"raw\":\"");
+		str_add_escaped(&json, path);
+	}
 	str_add(&json, "\"}\n");
 	str_addf(&text, "%s\n", why);
 	pthread_mutex_lock(&l->lock);

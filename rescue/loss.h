@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * loss.h - the list of what could not be had: DIR/losses.txt for people, DIR/losses.jsonl for programs, one line a file.
+ * loss.h - the list of what could not be had: DIR/losses.txt for people, DIR/losses.jsonl for programs, one line a file. A byte that is
+ * no UTF-8 is \xff there and \u00ff here; then "raw" has the path's bytes, escaped as in the manifest.
  *
  *   struct loss l = LOSS_INIT;
  *   r = loss_open(&l, dir, NULL, &e);               dir NULL: nothing is written, only counted

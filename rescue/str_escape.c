@@ -22,6 +22,16 @@ static size_t utf8_len(const unsigned char *s)
 	return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
 }
 
+bool str_is_utf8(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n;
+
+	while (*p && (n = utf8_len(p)))
+		p += n;
+	return !*p;
+}
+
 void str_add_json(struct str *s, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
