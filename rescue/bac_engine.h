@@ -16,7 +16,8 @@
 
 #define BAC_CHUNK_RECS 8
 #define BAC_CHUNK_BYTES (512 * KIB)
-#define BAC_CHUNKS 96
+#define BAC_CHUNKS 24
+#define BAC_FLIGHT (2 * MIB)            /* bytes from the volumes that workers have or wait for: more would not fit into the processor's caches */
 
 /* ---- lists on disk ---- */
 
@@ -45,7 +46,7 @@ enum bac_fate { BAC_F_OK, BAC_F_LOST, BAC_F_SKIPPED, BAC_F_KEPT };
 
 struct bac_piece {
 	uint64_t off;
-	bool has_off;
+	bool has_off, plain;            /* plain: it lies in the chunk's `in`, as it was stored; else in `out` */
 	size_t at, len;
 };
 
@@ -124,9 +125,10 @@ struct bac_eng {
 	struct bac_keys *keys;
 	/* pool */
 	pthread_mutex_t lock;
-	pthread_cond_t work, done;
+	pthread_cond_t work, done, room;
 	struct bac_chunk *queue, **queue_end, *pool;
-	size_t n_chunks;
+	size_t n_flight;                /* chunks that were sent and are not back */
+	uint64_t flight;                /* bytes in them */
 	bool quit, fatal;
 	struct err fatal_err;
 	struct bac_worker *workers;

@@ -5,21 +5,39 @@
 
 /* ---- chunks ---- */
 
+/* As much address space as it will need, memory as it is used: growing would copy. */
+static struct bac_chunk *chunk_new(void)
+{
+	struct bac_chunk *c = xcalloc(1, sizeof(*c));
+
+	c->in.cap = BAC_CHUNK_BYTES + 64 * KIB;
+	c->in.s = xmalloc(c->in.cap);
+	c->out.cap = BAC_CHUNK_RECS * 68 * KIB;
+	c->out.s = xmalloc(c->out.cap);
+	return c;
+}
+
+static bool room(const struct bac_eng *g, size_t chunks, uint64_t bytes)
+{
+	return g->n_flight < chunks && g->flight <= bytes;
+}
+
+/* Waits while workers have too much; then until half of it is done, so that threads do not wake each other for every chunk. */
 struct bac_chunk *bac_chunk_get(struct bac_eng *g)
 {
 	struct bac_chunk *c;
 
 	pthread_mutex_lock(&g->lock);
-	while (!g->pool && g->n_chunks >= BAC_CHUNKS)
-		pthread_cond_wait(&g->done, &g->lock);
+	if (!room(g, BAC_CHUNKS, BAC_FLIGHT))
+		do
+			pthread_cond_wait(&g->room, &g->lock);
+		while (!room(g, BAC_CHUNKS / 2, BAC_FLIGHT / 2));
 	c = g->pool;
 	if (c)
 		g->pool = c->next;
-	else
-		g->n_chunks++;
 	pthread_mutex_unlock(&g->lock);
 	if (!c)
-		c = xcalloc(1, sizeof(*c));
+		c = chunk_new();
 	c->next = NULL;
 	c->n_recs = c->n_pieces = 0;
 	c->r = 0;
@@ -30,19 +48,24 @@ struct bac_chunk *bac_chunk_get(struct bac_eng *g)
 
 static void chunk_put(struct bac_eng *g, struct bac_chunk *c)
 {
+	g->flight -= c->in.len;
+	g->n_flight--;
 	if (c->in.cap > 4 * BAC_CHUNK_BYTES)
 		str_free(&c->in);
 	if (c->out.cap > 4 * BAC_CHUNK_BYTES)
 		str_free(&c->out);
 	c->next = g->pool;
 	g->pool = c;
-	pthread_cond_signal(&g->done);
+	if (room(g, BAC_CHUNKS / 2, BAC_FLIGHT / 2))
+		pthread_cond_signal(&g->room);
 }
 
 void bac_chunk_send(struct bac_eng *g, struct bac_chunk *c)
 {
 	pthread_mutex_lock(&g->lock);
 	c->next = NULL;
+	g->flight += c->in.len;
+	g->n_flight++;
 	*g->queue_end = c;
 	g->queue_end = &c->next;
 	pthread_cond_signal(&g->work);
@@ -58,7 +81,7 @@ static int decode_record(struct bac_chunk *c, size_t i)
 	const uint8_t *data = (const uint8_t *)c->in.s + c->recs[i].at;
 	size_t n = c->recs[i].len;
 
-	*p = (struct bac_piece){ .has_off = st->sparse, .at = c->out.len };
+	*p = (struct bac_piece){ .has_off = st->sparse, .at = c->out.len, .plain = st->coding == BAC_PLAIN };
 	if (st->sparse) {
 		struct bac_cur cur = { data, n, false };
 
@@ -68,9 +91,11 @@ static int decode_record(struct bac_chunk *c, size_t i)
 		data = cur.p;
 		n = cur.left;
 	}
-	if (bac_stream_decode(st->coding, data, n, &c->out, &c->why) < 0)
+	if (p->plain)
+		p->at = (size_t)(data - (const uint8_t *)c->in.s);
+	else if (bac_stream_decode(st->coding, data, n, &c->out, &c->why) < 0)
 		return c->why.code;
-	p->len = c->out.len - p->at;
+	p->len = p->plain ? n : c->out.len - p->at;
 	c->n_pieces++;
 	return 0;
 }
@@ -153,6 +178,7 @@ int bac_pool_start(struct bac_eng *g, struct err *e)
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->work, NULL);
 	pthread_cond_init(&g->done, NULL);
+	pthread_cond_init(&g->room, NULL);
 	g->queue_end = &g->queue;
 	g->files_end = &g->files;
 	g->workers = xcalloc(want, sizeof(*g->workers));

@@ -93,7 +93,7 @@ struct bac_stream bac_stream_of(int32_t stream, bool bareos)
 static uint8_t *room(struct str *out, size_t n)
 {
 	if (out->cap - out->len < n) {
-		out->cap = out->len + n;
+		out->cap = 2 * out->cap > out->len + n ? 2 * out->cap : out->len + n;
 		out->s = xrealloc(out->s, out->cap);
 	}
 	return (uint8_t *)out->s + out->len;

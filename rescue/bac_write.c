@@ -49,6 +49,11 @@ static bool stays(struct bac_worker *w, struct bac_file *f)
 	return how == BAC_NEVER || (how == BAC_IFNEWER && f->a.mtime <= st.st_mtime) || (how == BAC_IFOLDER && f->a.mtime >= st.st_mtime);
 }
 
+static int create_tmp(const struct bac_file *f)
+{
+	return openat(f->dir, f->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
 static void open_file(struct bac_worker *w, struct bac_file *f)
 {
 	const char *base;
@@ -61,8 +66,9 @@ static void open_file(struct bac_worker *w, struct bac_file *f)
 	}
 	f->dir = fcntl(dir, F_DUPFD_CLOEXEC, 3);
 	snprintf(f->tmp, sizeof(f->tmp), ".rescue-%u-%u-%u", w->g->sess->id, w->g->sess->time, f->fi);
-	(void)unlinkat(f->dir, f->tmp, 0);
-	f->fd = openat(f->dir, f->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	f->fd = create_tmp(f);
+	if (f->fd < 0 && errno == EEXIST && unlinkat(f->dir, f->tmp, 0) == 0)
+		f->fd = create_tmp(f);
 	if (f->fd < 0)
 		fail(w, f, "create");
 }
@@ -268,7 +274,7 @@ static void file_chunk(struct bac_worker *w, struct bac_file *f, struct bac_chun
 		if (c->recs[i].st.encrypted)
 			write_encrypted(w, f, &c->recs[i].st, (uint8_t *)c->in.s + c->recs[i].at, c->recs[i].len);
 		else if (p < c->n_pieces) {
-			write_piece(w, f, &c->pieces[p], (uint8_t *)c->out.s + c->pieces[p].at);
+			write_piece(w, f, &c->pieces[p], (uint8_t *)(c->pieces[p].plain ? c->in.s : c->out.s) + c->pieces[p].at);
 			p++;
 		}
 	}
