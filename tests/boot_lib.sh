@@ -3,7 +3,7 @@
 # A small system that boots for real (Debian's shim, GRUB, kernel and initramfs; btrfs with subvolumes; an init that mounts fstab and says
 # so), and ways to break it. Sourced after lib.sh or vm/lib.sh. Wants: B (scratch folder), O, RESCUE; sets BOOT_DISK, BOOT_ROOT, BOOT_ESP.
 . "$TOP/tests/debian.sh"
-BOOT_UUID=5ca1ab1e-0000-4000-8000-00000000b007
+BOOT_UUID=$(cat /proc/sys/kernel/random/uuid)     # another one each time: two filesystems of one UUID cannot be mounted beside each other
 BOOT_STALE=deadbeef-0000-4000-8000-00000000dead
 BOOT_ESP_ID=CAFEB007
 BOOT_MARK=BOOTED-BY-ITSELF
@@ -260,10 +260,10 @@ boot_happens() {
 	for disk in ${BOOT_DISKS:-}; do vm_disk "$B/$disk.img" virtio; done
 	[ -n "${BOOT_DISKS:-}" ] || vm_disk "$BOOT_DISK" virtio
 	vm_start
+	VM_ASKED=-1
 	while vm_alive && [ $SECONDS -lt $end ]; do
-		if vm_text | grep -q "$BOOT_MARK home is here"; then yes=yes; break; fi
-		if vm_text | grep -qE "$BOOT_GAVE_UP"; then break; fi
-		sleep 0.5
+		if vm_grew && vm_text | grep -qE "$BOOT_MARK home is here|$BOOT_GAVE_UP"; then break; fi
+		sleep 0.2
 	done
 	vm_text | grep -q "$BOOT_MARK home is here" && yes=yes
 	vm_cut

@@ -208,12 +208,19 @@ vm_alive() {
 
 # vm_text: the console without terminal control sequences
 vm_text() {
-	sed -e 's/\x1b\[[0-9;?=]*[A-Za-z]//g' -e 's/\r//g' "$VM_LOG" | tr -d '\000'
+	sed -e 's/\x1b\[[0-9;?=]*[A-Za-z]//g' -e 's/[\r\x00]//g' "$VM_LOG"
+}
+
+# vm_grew: there may be more on the console than at the last call. Asked five times a second, so it starts no process.
+vm_grew() {
+	VM_ASKED=$((VM_ASKED + 1))
+	[ $((VM_ASKED % 10)) = 0 ] || [ "$VM_LOG" -nt "$VM_DIR/looked" ] || return 1
+	: >"$VM_DIR/looked"
 }
 
 # vm_again: an emulated timer that is late on a busy host makes the kernel panic before anything of ours runs: the machine is switched on again
 vm_again() {
-	vm_text | grep -q "Kernel panic - not syncing: IO-APIC + timer doesn't work" || return 0
+	grep -q "Kernel panic - not syncing: IO-APIC + timer doesn't work" "$VM_DIR/text" || return 0
 	echo "the emulated timer was late: the machine is switched on again" >&2
 	vm_cut
 	vm_start
@@ -223,9 +230,14 @@ vm_again() {
 # once when the console shows what VM_BAD matches
 vm_wait() {
 	local begin=$SECONDS end=$((SECONDS + $2 * VM_SLOW))
-	while ! vm_text | grep -qE -- "$1"; do
-		vm_again
-		[ -z "${VM_BAD:-}" ] || ! vm_text | grep -qE -- "$VM_BAD" || { sleep 1; vm_fail "'$VM_BAD' instead of '$1'"; }
+	VM_ASKED=-1
+	while :; do
+		if vm_grew; then
+			vm_text >"$VM_DIR/text"
+			if grep -qE -- "$1" "$VM_DIR/text"; then break; fi
+			vm_again
+			[ -z "${VM_BAD:-}" ] || ! grep -qE -- "$VM_BAD" "$VM_DIR/text" || { sleep 1; vm_fail "'$VM_BAD' instead of '$1'"; }
+		fi
 		vm_alive || { vm_text | grep -qE -- "$1" && return 0; cat "$VM_LOG.err" >&2; vm_fail "the machine ended without '$1'"; }
 		[ $SECONDS -lt $end ] || vm_fail "no '$1' within $2 s"
 		sleep 0.2
