@@ -19,7 +19,7 @@ boot() {
 	vm_start
 }
 boot
-VM_BAD='PLAN FAILED|Kernel panic'
+VM_BAD='PLAN FAILED|Kernel panic|the plan does not run by itself'
 vm_wait 'PLAN FINISHED' 300
 vm_off 60                       # -no-reboot: a restart ends the machine
 vm_has 'restarting now'

@@ -9,7 +9,7 @@ RECOVERY_FS=ext4
 recovery_disks
 recovery_plan "$VM_DIR/plan.yaml" poweroff
 "$RESCUE" image --usb "$VM_DIR/usb.img" --plan "$VM_DIR/plan.yaml" --quiet
-VM_BAD='PLAN FAILED|Kernel panic'
+VM_BAD='PLAN FAILED|Kernel panic|the plan does not run by itself'
 boot() {
 	vm_new 768
 	vm_firmware uefi "$VM_DIR/vars.fd"

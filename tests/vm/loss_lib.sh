@@ -15,7 +15,7 @@ LOSS_TOO="vfat nls_cp437 nls_ascii efivarfs"    # not in the initramfs
 loss_configure() {
 	local t=$1
 	mkdir -p "$t/boot/efi" "$t/boot/grub" "$t/etc/keys" "$t/etc/systemd/system/sysinit.target.wants"
-	printf 'GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 panic=1"\nGRUB_TERMINAL=console\nGRUB_DISABLE_OS_PROBER=true\n' >"$t/etc/default/grub"
+	printf 'GRUB_DEFAULT=0\nGRUB_TIMEOUT=0\nGRUB_CMDLINE_LINUX="console=ttyS0 panic=1"\nGRUB_TERMINAL=console\nGRUB_DISABLE_OS_PROBER=true\nGRUB_DISABLE_SUBMENU=true\nGRUB_DISABLE_RECOVERY=true\n' >"$t/etc/default/grub"
 	chmod -x "$t"/etc/grub.d/{05_debian_theme,20_linux_xen,30_os-prober,30_uefi-firmware,40_custom,41_custom}
 	sed -i -e 's/^MODULES=.*/MODULES=list/' -e 's/^COMPRESS=.*/COMPRESS=zstd/' "$t/etc/initramfs-tools/initramfs.conf"
 	printf 'COMPRESSLEVEL=1\nUMASK=0077\n' >>"$t/etc/initramfs-tools/initramfs.conf"
@@ -97,8 +97,8 @@ loss_recover() {
 	local what
 	"$RESCUE" image --initramfs "$VM_DIR/rescue.img" --plan "$1" --quiet
 	shift
-	VM_BAD='PLAN FAILED|Kernel panic'
-	VM_SMP=2 vm_new 1024
+	VM_BAD='PLAN FAILED|Kernel panic|the plan does not run by itself'
+	VM_SMP=${VM_SMP:-1} vm_new 1024
 	vm_firmware uefi "$VM_DIR/vars.fd"
 	VM_DISK_CACHE=unsafe vm_disk "$VM_DIR/target.img" virtio TARGET
 	VM_DISK_CACHE=unsafe vm_disk "$VM_DIR/backup.img" virtio
@@ -113,7 +113,7 @@ loss_recover() {
 
 loss_starts() {
 	local t=$SECONDS
-	VM_SMP=2 vm_new 768
+	VM_SMP=${VM_SMP:-1} vm_new 768
 	vm_firmware "$1" "$VM_DIR/vars.fd"
 	vm_disk "$VM_DIR/target.img" virtio
 	VM_BAD='\(initramfs\)|Kernel panic|emergency mode|grub>'

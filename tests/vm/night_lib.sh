@@ -130,7 +130,7 @@ night_plan() {
 }
 
 # ---- the night ----
-VM_BAD='PLAN FAILED|Kernel panic'
+VM_BAD='PLAN FAILED|Kernel panic|the plan does not run by itself'
 VM_SMP=2
 
 # night_machine: the medium is started
