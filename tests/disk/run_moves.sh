@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Kernel names move in the middle of a run (T58): a disk comes back under another name and a stranger of the same size has its old one;
 # a disk goes away between two steps; a disk has moved when a killed run is resumed. Only the named disk is ever written.
+# alone: it counts on a loop device's number staying free for an instant
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../runner_lib.sh"
 need_root
