@@ -130,6 +130,17 @@ for f in 5 6; do cmp "$W/many/$f" "$W/small/to/$f" || fail "what comes first was
 rm "$W/small/ballast"
 KEEP_STATE=1 run_plan 0
 same_tree "$W/many" "$W/small/to"
+rm -rf "$W/small/to"; head -c 12M /dev/zero >"$W/small/ballast"       # an archive keeps what it has
+extract_plan "$W/many" "$W/small/all.tar.zst"
+run_plan 1
+grep -q "No space left on device" "$W/run.log" || fail "no sentence about the full disk"
+[ -s "$W/small/all.tar.zst.part" ] && [ ! -e "$W/small/all.tar.zst" ] || fail "what there is of an archive on a full disk"
+rm "$W/small/ballast"
+KEEP_STATE=1 run_plan 0
+[ ! -e "$W/small/all.tar.zst.part" ] || fail "the part is still there"
+restore_plan "$W/small/all.tar.zst" "$W/xfs/again"
+run_plan 0
+same_tree "$W/many" "$W/xfs/again"
 
 # refusals
 mkdir "$W/full"; touch "$W/full/x"
