@@ -116,13 +116,16 @@ int copy_to_command(struct copy_opts *o, const char *const *argv, struct copy_re
 	struct sigaction ign = { .sa_handler = SIG_IGN }, old;
 	struct reader p;
 	pthread_t thread;
-	int out = -1, r = start_reader(&p, argv, &thread, &out, e);
+	int out = -1, r;
 
-	if (r < 0)
+	sigaction(SIGPIPE, &ign, &old); /* before the thread that runs the program, which gives back what it finds when the program ends */
+	r = start_reader(&p, argv, &thread, &out, e);
+	if (r < 0) {
+		sigaction(SIGPIPE, &old, NULL);
 		return r;
+	}
 	o->resume = NULL;
 	o->mark_s = 0;
-	sigaction(SIGPIPE, &ign, &old);
 	r = stream(o, out, ARC_ZSTD, argv[0], ret, e);
 	close(out);
 	pthread_join(thread, NULL);
