@@ -5,20 +5,20 @@
 #include <time.h>
 
 #include "bac_fd.h"
-#include "bac_index.h"
 #include "bac_resume.h"
 #include "child.h"
 #include "fs.h"
-#include "rootmap.h"
 
 #define ASK_S 90                /* one question to the Director */
+#define START_S 600             /* a restore: it reads the catalog first */
 
 /* Sends commands, gives everything that was printed. The connection itself must have worked. */
-static int ask(const char *config, const char *commands, struct str *out, struct err *e)
+int bac_console_ask(const char *config, const char *commands, uint64_t timeout_s, struct str *out, struct err *e)
 {
 	AUTO_FREE char *input = xasprintf("%s\nquit\n", commands);
 	const char *const argv[] = { "bconsole", "-n", "-c", config, NULL };
-	struct child c = { .argv = argv, .input = input, .input_len = strlen(input), .out = out, .timeout_s = ASK_S, .quiet_stderr = true };
+	struct child c = { .argv = argv, .input = input, .input_len = strlen(input), .out = out,
+			   .out_max = GIB, .timeout_s = timeout_s, .quiet_stderr = true };
 	int r = child_run(&c, e);
 	const char *text = str_cstr(out);
 
@@ -36,7 +36,7 @@ int bac_console_check(const char *config, struct err *e)
 {
 	CLEANUP(str_free) struct str out = STR_INIT;
 
-	return ask(config, "version", &out, e);
+	return bac_console_ask(config, "version", ASK_S, &out, e);
 }
 
 /* Number behind the last "JobId=". 0: none. */
@@ -64,12 +64,12 @@ static void last_words(const char *text, char *buf, size_t n)
 	}
 }
 
-static void cancel(const struct bac_console *c, uint64_t id)
+void bac_console_cancel(const struct bac_console *c, uint64_t id)
 {
 	CLEANUP(str_free) struct str out = STR_INIT;
 	AUTO_FREE char *cmd = xasprintf("cancel jobid=%llu yes", (unsigned long long)id);
 
-	(void)ask(c->config, cmd, &out, NULL);
+	(void)bac_console_ask(c->config, cmd, ASK_S, &out, NULL);
 }
 
 /* The power went while a job ran: the Director may go on waiting for us, and let no other job in. It is cancelled; a job that ended takes no notice. */
@@ -82,24 +82,22 @@ static void cancel_earlier(const struct bac_console *c, const char *note)
 	if (!note || fs_read(note, 64, &text, &len, NULL) < 0 || str_to_u64(str_trim(text), &id) < 0)
 		return;
 	step_note(c->io, "job %llu of the attempt before is cancelled", (unsigned long long)id);
-	cancel(c, id);
+	bac_console_cancel(c, id);
 }
 
-static int start_job(const struct bac_console *c, const char *command, uint64_t *ret, struct err *e)
+int bac_console_start(const struct bac_console *c, const char *command, struct str *out, uint64_t *ret, struct err *e)
 {
-	CLEANUP(str_free) struct str out = STR_INIT;
 	const char *dir = step_dir(c->io, e);
 	AUTO_FREE char *note = dir ? fs_join(dir, "job.started") : NULL, *number = NULL;
 	char words[256];
 	int r;
 
 	cancel_earlier(c, note);
-	r = ask(c->config, command, &out, e);
-
+	r = bac_console_ask(c->config, command, c->silence_s > START_S ? c->silence_s : START_S, out, e);
 	if (r < 0)
 		return r;
-	*ret = job_id_in(str_cstr(&out));
-	last_words(str_cstr(&out), words, sizeof(words));
+	*ret = job_id_in(str_cstr(out));
+	last_words(str_cstr(out), words, sizeof(words));
 	if (!*ret)
 		return err_set(e, -EIO, "the Director started no job: %s", words);
 	number = xasprintf("%llu\n", (unsigned long long)*ret);
@@ -143,7 +141,7 @@ static int job_state(const struct bac_console *c, uint64_t id, struct bac_job *r
 	CLEANUP(str_free) struct str out = STR_INIT;
 	AUTO_FREE char *cmd = xasprintf("llist jobid=%llu", (unsigned long long)id);
 	char status[16] = "";
-	int r = ask(c->config, cmd, &out, e);
+	int r = bac_console_ask(c->config, cmd, ASK_S, &out, e);
 
 	if (r < 0)
 		return r;
@@ -163,7 +161,7 @@ static void why_silent(const struct bac_console *c, uint64_t id, char *buf, size
 	AUTO_FREE char *number = xasprintf("%llu ", (unsigned long long)id);
 
 	snprintf(buf, n, "the Director does not say why");
-	if (ask(c->config, "status dir", &out, NULL) < 0)
+	if (bac_console_ask(c->config, "status dir", ASK_S, &out, NULL) < 0)
 		return;
 	strv_split(&lines, str_cstr(&out), "\n");
 	for (size_t i = 0; i < lines.n; i++)
@@ -171,14 +169,14 @@ static void why_silent(const struct bac_console *c, uint64_t id, char *buf, size
 			snprintf(buf, n, "%s", strstr(lines.v[i], "is "));
 }
 
-static void keep_log(const struct bac_console *c, uint64_t id, struct err *e)
+void bac_console_keep_log(const struct bac_console *c, uint64_t id, struct err *e)
 {
 	CLEANUP(str_free) struct str out = STR_INIT;
 	AUTO_FREE char *cmd = xasprintf("list joblog jobid=%llu", (unsigned long long)id);
 	const char *dir = step_dir(c->io, e);
 	AUTO_FREE char *path = dir ? fs_join(dir, "joblog.txt") : NULL;
 
-	if (path && ask(c->config, cmd, &out, NULL) == 0)
+	if (path && bac_console_ask(c->config, cmd, ASK_S, &out, NULL) == 0)
 		(void)fs_write_atomic(path, str_cstr(&out), out.len, 0600, e);
 }
 
@@ -196,7 +194,7 @@ static bool runs(char status)
 }
 
 /* Polls to the job's end. A Director that does not answer for a while (it is restarted, the network flaps) is asked again until silence is over. */
-static int wait_job(const struct bac_console *c, const char *client, struct bac_resume *resume, struct bac_job *j, struct err *e)
+int bac_console_wait(const struct bac_console *c, const char *client, struct bac_resume *resume, struct bac_job *j, struct err *e)
 {
 	struct bac_job last = *j;
 	uint64_t since = now();
@@ -207,11 +205,11 @@ static int wait_job(const struct bac_console *c, const char *client, struct bac_
 		int r = job_state(c, j->id, j, name, sizeof(name), &w);
 
 		if (step_cancelled(c->io)) {
-			cancel(c, j->id);
+			bac_console_cancel(c, j->id);
 			return err_set(e, -ECANCELED, "cancelled, and job %llu with it", (unsigned long long)j->id);
 		}
 		if (r == 0 && client && *name && !str_eq(name, client)) {
-			cancel(c, j->id);
+			bac_console_cancel(c, j->id);
 			return err_set(e, -EXDEV, "the Director took client '%s' instead of '%s': does it know that name?", name, client);
 		}
 		if (r == 0 && !runs(j->status))
@@ -225,7 +223,7 @@ static int wait_job(const struct bac_console *c, const char *client, struct bac_
 			if (r < 0)
 				return err_set(e, r, "%s", w.msg);
 			why_silent(c, j->id, why, sizeof(why));
-			cancel(c, j->id);
+			bac_console_cancel(c, j->id);
 			return err_set(e, -ETIMEDOUT, "job %llu made no progress for %llu seconds and was cancelled: %s", (unsigned long long)j->id,
 				       (unsigned long long)c->silence_s, why);
 		}
@@ -236,14 +234,14 @@ static int wait_job(const struct bac_console *c, const char *client, struct bac_
 }
 
 /* `resumed`: files of an earlier attempt are there, so that none may be missing. */
-static int judge(const struct bac_console *c, const struct bac_job *j, bool resumed, struct err *e)
+int bac_console_judge(const struct bac_console *c, const struct bac_job *j, bool resumed, struct err *e)
 {
 	AUTO_FREE char *text = xasprintf("job %llu ended with status %c: %llu files, %llu errors", (unsigned long long)j->id, j->status,
 					 (unsigned long long)j->files, (unsigned long long)j->errors);
 	const char *dir = step_dir(c->io, e);
 	AUTO_FREE char *path = dir ? fs_join(dir, "job.txt") : NULL;
 
-	keep_log(c, j->id, e);
+	bac_console_keep_log(c, j->id, e);
 	step_note(c->io, "%s", text);
 	if (j->status != 'T' && j->status != 'W')
 		return err_set(e, -EIO, "%s: its log is joblog.txt in the step's folder", text);
@@ -274,7 +272,7 @@ static int quoted(const char *what, const char *text, struct err *e)
 	return 0;
 }
 
-static int check_words(const struct bac_console *c, struct err *e)
+int bac_console_words(const struct bac_console *c, struct err *e)
 {
 	int r = quoted("client", c->client, e);
 
@@ -284,74 +282,25 @@ static int check_words(const struct bac_console *c, struct err *e)
 	return r ? r : quoted("folder", c->where, e);
 }
 
-static char *before_words(const char *before)
-{
-	uint64_t us;
-	time_t t;
-	struct tm tm;
-	char buf[32];
-
-	if (!before || bac_parse_time(before, &us) < 0)
-		return xstrdup("select current");
-	t = (time_t)(us / 1000000);
-	localtime_r(&t, &tm);
-	strftime(buf, sizeof(buf), "%Y-%m-%d %H:%M:%S", &tm);
-	return xasprintf("before=\"%s\" select", buf);
-}
-
-static int restore_job(const struct bac_console *c, struct bac_resume *resume, struct err *e)
-{
-	AUTO_FREE char *when = before_words(c->before);
-	AUTO_FREE char *cmd = xasprintf("restore client=\"%s\" restoreclient=\"%s\" fileset=\"%s\" where=\"%s\" restorejob=\"%s\" replace=%s "
-					"%s all done yes", c->client, c->restore_client, c->fileset, c->where, c->job, resume->goes_on ? "ifolder" : "always", when);
-	struct bac_job j = { 0 };
-	int r = start_job(c, cmd, &j.id, e);
-
-	if (r == 0)
-		step_note(c->io, "job %llu restores client '%s'", (unsigned long long)j.id, c->client);
-	if (r == 0)
-		r = wait_job(c, c->restore_client, resume, &j, e);
-	if (r < 0 && j.id)
-		keep_log(c, j.id, NULL);
-	if (r == 0)
-		r = rootmap_sync(c->where, e);
-	return r < 0 ? r : judge(c, &j, resume->goes_on, e);
-}
-
-int bac_console_restore(const struct bac_console *c, struct err *e)
-{
-	struct bac_fd fd = BAC_FD_INIT;
-	struct bac_resume resume;
-	int r = check_words(c, e);
-
-	if (r == 0)
-		r = bac_resume_begin(&resume, c->io, c->where, e);
-	if (r == 0 && c->fd_config)
-		r = bac_fd_start(&fd, c->fd_config, step_runtime_dir(c->io), 'r', e);
-	if (r == 0)
-		r = restore_job(c, &resume, e);
-	bac_fd_stop(&fd);
-	return r;
-}
-
 int bac_console_backup(const struct bac_console *c, const char *level, struct bac_job *ret, struct err *e)
 {
 	AUTO_FREE char *cmd = xasprintf("run job=\"%s\" client=\"%s\" fileset=\"%s\" level=%s%s%s%s yes", c->job, c->client, c->fileset, level,
 					c->storage ? " storage=\"" : "", c->storage ? c->storage : "", c->storage ? "\"" : "");
+	CLEANUP(str_free) struct str out = STR_INIT;
 	struct bac_fd fd = BAC_FD_INIT;
 	struct bac_job j = { 0 };
-	int r = check_words(c, e);
+	int r = bac_console_words(c, e);
 
 	if (r == 0 && c->fd_config)
 		r = bac_fd_start(&fd, c->fd_config, step_runtime_dir(c->io), 'b', e);
 	if (r == 0)
-		r = start_job(c, cmd, &j.id, e);
+		r = bac_console_start(c, cmd, &out, &j.id, e);
 	if (r == 0)
-		r = wait_job(c, c->client, NULL, &j, e);
+		r = bac_console_wait(c, c->client, NULL, &j, e);
 	if (r < 0 && j.id)
-		keep_log(c, j.id, NULL);
+		bac_console_keep_log(c, j.id, NULL);
 	if (r == 0)
-		r = judge(c, &j, false, e);
+		r = bac_console_judge(c, &j, false, e);
 	bac_fd_stop(&fd);
 	*ret = j;
 	return r;

@@ -39,4 +39,20 @@ int bac_console_in_catalog(const struct bac_console *c, uint64_t min_files, stru
 int bac_bextract(const char *volumes, const char *bsr, const char *to, struct step_io *io, struct err *e);
 
 
+/* ---- shared by bac_console.c and bac_console_restore.c ---- */
+
+struct bac_resume;
+
+/* Sends commands, gives everything that was printed. The connection itself must have worked. */
+int bac_console_ask(const char *config, const char *commands, uint64_t timeout_s, struct str *out, struct err *e);
+/* Words of the plan that would change a command are refused. */
+int bac_console_words(const struct bac_console *c, struct err *e);
+/* A job of an earlier attempt is cancelled first. out: what the Director said. */
+int bac_console_start(const struct bac_console *c, const char *command, struct str *out, uint64_t *ret, struct err *e);
+int bac_console_wait(const struct bac_console *c, const char *client, struct bac_resume *resume, struct bac_job *j, struct err *e);
+void bac_console_cancel(const struct bac_console *c, uint64_t id);
+void bac_console_keep_log(const struct bac_console *c, uint64_t id, struct err *e);
+/* `resumed`: files of an earlier attempt are there, so that none may be missing. */
+int bac_console_judge(const struct bac_console *c, const struct bac_job *j, bool resumed, struct err *e);
+
 #endif

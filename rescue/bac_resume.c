@@ -66,7 +66,20 @@ static int take_out(const FTSENT *x, uint64_t *count, struct err *e)
 	return unlink(x->fts_path) < 0 ? err_errno(e, "take '%s' out, to restore it again", x->fts_path) : 0;
 }
 
-/* What was changed at or after `mark`, in ms since 1970. The clock of inodes is a little behind. */
+static int64_t ms(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
+}
+
+/* The File Daemon sets a file's time when it has all of it: until then that is the time of the last write. */
+static bool unfinished(const struct stat *st)
+{
+	int64_t diff = ms(&st->st_ctim) - ms(&st->st_mtim);
+
+	return S_ISREG(st->st_mode) && diff >= -2000 && diff <= 2000;
+}
+
+/* What was changed at or after `mark`, in ms since 1970, or is not finished. The clock of inodes is a little behind. */
 static int take_out_younger(const char *path, int64_t mark, uint64_t *count, struct err *e)
 {
 	FTS *f = walk(path, e);
@@ -78,7 +91,7 @@ static int take_out_younger(const char *path, int64_t mark, uint64_t *count, str
 
 		if (x->fts_info == FTS_ERR || x->fts_info == FTS_NS || x->fts_info == FTS_DNR)
 			r = err_code(e, -x->fts_errno, "look at '%s'", x->fts_path);
-		else if ((int64_t)st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000 >= mark - 100)
+		else if (ms(&st->st_ctim) >= mark - 100 || unfinished(st))
 			r = take_out(x, count, e);
 	}
 	if (f)
@@ -101,6 +114,7 @@ static int go_on(struct bac_resume *b, const char *text, struct err *e)
 	if (r == 0)
 		step_note(b->io, "%llu files of the last seconds before the interruption are restored again; older ones stay", (unsigned long long)count);
 	b->goes_on = r == 0;
+	b->mark = mark;
 	return r;
 }
 

@@ -359,9 +359,9 @@ const struct step_type step_bacula_restore = {
 	.manual = "From volumes no daemon, no catalog and no network is needed. Every digest in the backup is compared; ACLs, extended attributes, "
 		  "capabilities, hard links and holes come back; deletions of later jobs are honoured. A damaged or missing place on a volume costs the "
 		  "files that it touches and nothing else: report.json in the step's folder lists them.\n\n"
-		  "A restore that was interrupted goes on from its last mark, at most a few seconds back. With the engine bconsole the Director runs the "
-		  "job again, and its daemons read it from the beginning: Bacula has no way to say where to go on. But what was restored and on the disk "
-		  "up to a few seconds before the interruption stays and is not written again, when the target held no files before the first attempt.",
+		  "A restore that was interrupted goes on from its last mark, at most a few seconds back. With the engine bconsole the Director runs a "
+		  "job again, and it sends only what is missing: what was restored and on the disk up to a few seconds before the interruption stays, "
+		  "when the target held no files before the first attempt.",
 	.opts = opts, .size = sizeof(struct bacula_restore), .effect = STEP_DURABLE, .resume = STEP_FROM_MARK,
 	.preflight = preflight, .run = run, .verify = verify,
 };

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The engine bconsole goes on after a kill and after a power cut: what was restored and on the disk before the last mark stays, what is younger comes
-# again, the result is that of a restore that was never disturbed. KILLS: how many restores, one more than power cuts (2).
+# The engine bconsole goes on after a kill and after a power cut: what was restored and on the disk before the last mark stays and is not sent
+# again, what is younger comes again, the job of the attempt before is not left running, the result is that of a restore that was never disturbed.
+# KILLS: how many restores, one more than power cuts (2).
 if [ -z "${IN_RESUME:-}" ]; then exec env IN_RESUME=1 unshare --mount --propagation private bash "$0" "$@"; fi
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -49,6 +50,7 @@ fresh
 t0=$(date +%s)
 go || { cat "$lab/out"; exit 1; }
 echo "undisturbed: $(($(date +%s) - t0)) s"
+total=$(bac_sql "select JobFiles from Job where Type='R'")
 picture >"$lab/m"
 python3 "$top/tests/bacula/manifest.py" "$lab/src" >"$lab/orig"
 cmp -s "$lab/m" "$lab/orig" || echo "what the File Daemon itself does not bring back: $(diff "$lab/orig" "$lab/m" | grep -c '^<') entries"
@@ -71,6 +73,19 @@ PY
 }
 same() { picture >"$lab/got"; diff "$lab/m" "$lab/got" >"$lab/diff" || { cat "$lab/out"; echo "the tree is another one:"; head -20 "$lab/diff"; exit 1; }; }
 
+# the last job brought less than all, and no earlier one still runs: sent_less NAME
+sent_less() {
+	local id files
+	id=$(bac_sql "select max(JobId) from Job where Type='R'")
+	files=$(bac_sql "select JobFiles from Job where JobId=$id")
+	echo "$1: job $id was $files of $total entries"
+	[ "$files" -gt 0 ] && [ "$files" -lt "$total" ] || { cat "$lab/out"; echo "everything was sent again"; exit 1; }
+	grep -q 'entries are whole and are not sent again' "$lab/out"
+	grep -q 'of the attempt before is cancelled' "$lab/out"
+	[ "$(bac_sql "select count(*) from Job where Type='R' and JobStatus in ('C','R','F','S')")" = 0 ] || { echo "an earlier job still runs"; exit 1; }
+	[ "$(bac_sql "select JobStatus from Job where JobId=$((id - 1))")" != T ] || { echo "the killed job went on to its end"; exit 1; }
+}
+
 for ((k = 2; k <= ${KILLS:-2}; k++)); do
 	fresh
 	rc=0
@@ -83,6 +98,7 @@ for ((k = 2; k <= ${KILLS:-2}; k++)); do
 	go || { cat "$lab/out"; exit 1; }
 	times >"$lab/after"
 	judge "power cut after mark $((k - 1))" $k
+	sent_less "power cut after mark $((k - 1))"
 	same
 	undisks
 done
@@ -98,6 +114,7 @@ n=$(grep -c 'console%20[0-9]' "$lab/state/journal")
 go || { cat "$lab/out"; exit 1; }
 times >"$lab/after"
 judge "killed twice" "$n"
+sent_less "killed twice"
 same
 undisks
 

@@ -39,6 +39,14 @@ static void make(const char *name)
 	assert_true(fd >= 0);
 }
 
+/* As the File Daemon leaves it. */
+static void dated(const char *name)
+{
+	AUTO_FREE char *path = fs_join(target, name);
+
+	assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[2]){ { 1000, 0 }, { 1000, 0 } }, 0), 0);
+}
+
 static bool there(const char *name)
 {
 	AUTO_FREE char *path = fs_join(target, name);
@@ -74,6 +82,8 @@ static void test_older_stays_younger_goes(void **state)
 	assert_false(b.goes_on || b.useless);
 	assert_string_equal(step_last_mark(io), "console 1");
 	make("old");
+	dated("old");
+	make("half");                                   /* its data stopped coming long before the mark */
 	usleep(300000);
 	mark(now_ms());
 	assert_int_equal(mkdir(folder, 0755), 0);
@@ -84,6 +94,7 @@ static void test_older_stays_younger_goes(void **state)
 	assert_true(b.goes_on);
 	assert_true(there("old"));
 	assert_false(there("young"));
+	assert_false(there("half"));
 	assert_int_equal(stat(folder, &st), 0);
 	assert_true(st.st_mtime > 1000);                /* so that its attributes are set again */
 }
