@@ -171,15 +171,6 @@ static void *marker_main(void *arg)
 	return NULL;
 }
 
-static unsigned int choose_threads(const struct copy_opts *o)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (o->threads)
-		return o->threads;
-	return cpus < 2 ? 4 : cpus > 16 ? 32 : (unsigned int)cpus * 2 + 2;
-}
-
 int copy_start_thread(struct copy *c)
 {
 	struct copy_worker *w = &c->workers[c->n_threads];
@@ -196,7 +187,7 @@ static int start_threads(struct copy *c)
 
 	c->over = false;
 	c->first_slot = c->n_threads;
-	while (n < choose_threads(c->o) && copy_start_thread(c) == 0)
+	while (n < c->pool.most && copy_start_thread(c) == 0)
 		n++;
 	return n ? 0 : copy_fatal(c, -EAGAIN, "start a thread");
 }
@@ -212,8 +203,11 @@ static int run_phase(struct copy *c)
 	if (c->o->mark && c->o->mark_s)
 		marking = pthread_create(&marker, NULL, marker_main, c) == 0;
 	while (!wait_over(c)) {
+		int64_t now = copy_now_ms();
+
 		tell(c);
-		copy_late_look(c);
+		copy_late_look(c, now);
+		copy_pool_look(c, now);
 	}
 	copy_late_end(c);
 	if (marking)
@@ -226,7 +220,7 @@ static int run_phase(struct copy *c)
 
 static void workers_init(struct copy *c)
 {
-	c->n_workers = 2 * choose_threads(c->o) + SPARE + 1;
+	c->n_workers = 2 * c->pool.most + SPARE + 1;
 	c->workers = xcalloc(c->n_workers, sizeof(*c->workers));
 	for (unsigned int i = 0; i < c->n_workers; i++) {
 		struct copy_worker *w = &c->workers[i];
@@ -298,6 +292,7 @@ static int set_up(struct copy *c, struct err *e)
 	if (statx(c->o->src, "", AT_EMPTY_PATH, COPY_STATX, &st) < 0)
 		return err_errno(e, "look at '%s'", c->o->src_name);
 	c->mnt_id = st.stx_mnt_id;
+	copy_pool_init(c);
 	workers_init(c);
 	if (c->o->dst >= 0 && probe_dst(c, e) < 0)
 		return e->code;

@@ -2,7 +2,9 @@
 /*
  * Past the page cache. A copy reads every byte once and writes it once, so the cache only costs: two more passes through memory for each byte
  * (a third of the time on a machine whose disks are fast), and what other programs had in it. Small files stay with the cache: there the
- * kernel gathers many into one write. open(2), O_DIRECT; a filesystem that does not want it says EINVAL, and is asked the usual way.
+ * kernel gathers many into one write; and so do reads of a rotating
+ * disk, which the kernel reads ahead while we write. open(2), O_DIRECT; a filesystem that does not want it says EINVAL, and is asked the
+ * usual way.
  */
 #include "copy_int.h"
 
@@ -48,7 +50,9 @@ static bool reserve(int dst, uint64_t size)
 
 void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size)
 {
-	w->direct_src = size >= READ_MIN && set_direct(src, true);
+	bool alone = w->c->pool.watched && w->c->pool.limit == 1;
+
+	w->direct_src = size >= READ_MIN && !alone && set_direct(src, true);
 	w->direct_dst = dst >= 0 && size >= WRITE_MIN && w->c->dst_direct && reserve(dst, size) && set_direct(dst, true);
 }
 

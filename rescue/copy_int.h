@@ -66,6 +66,7 @@ struct copy_worker {
 	struct hash *hash;
 	struct copy_task task;          /* at hand; under copy.lock */
 	_Atomic int64_t asked_ms;       /* since when it waits for the source, 0: it does not */
+	int64_t asked_ns;               /* the same for copy_pool.c */
 	const char *asked_for;          /* the entry of task.dir, NULL: the folder */
 	bool late, dead;                /* under copy.lock: others do its work; it was given up */
 	struct copy_dir *closing;       /* the folder that is being finished, the task being done */
@@ -92,11 +93,21 @@ struct arc_item;
 struct copy_feed;
 struct copy_linkmap;                    /* archive destinations: inode -> first path */
 
+/* How many workers have a task at once. */
+struct copy_pool {
+	unsigned int most;
+	_Atomic unsigned int limit;     /* written under copy.lock, at least 1 */
+	bool watched;                   /* a disk of the source rotates, or says so */
+	_Atomic int64_t waited_ns, answers;     /* of the source, since looked */
+	int64_t looked, not_before, hold_ms;    /* ms: last look; no more threads before; how long after the next mistake */
+};
+
 struct copy {
 	const struct copy_opts *o;
 	struct copy_opts opts;
 	/* tasks, last in first out */
 	pthread_mutex_t lock;
+	struct copy_pool pool;
 	pthread_cond_t more, end;       /* workers wait for more tasks, the others for the end */
 	struct copy_task *stack;
 	size_t n, cap;
@@ -149,9 +160,17 @@ bool copy_take_rest(struct copy_worker *w, struct copy_task *ret);      /* under
 /* copy_late.c: around everything that reads the source */
 void copy_ask(struct copy_worker *w);
 void copy_answered(struct copy_worker *w);              /* keeps errno */
-void copy_late_look(struct copy *c);                    /* from time to time */
+void copy_late_look(struct copy *c, int64_t now);       /* from time to time */
 void copy_late_end(struct copy *c);                     /* joins all threads but those that are c->n_dead from then on */
 int copy_start_thread(struct copy *c);
+int64_t copy_now_ms(void);                              /* CLOCK_MONOTONIC, never 0 */
+
+/* copy_pool.c */
+void copy_pool_init(struct copy *c);
+bool copy_pool_room(const struct copy *c);              /* under copy.lock: one more worker may take a task */
+void copy_pool_ask(struct copy_worker *w);              /* called by copy_ask and copy_answered */
+void copy_pool_answered(struct copy_worker *w);
+void copy_pool_look(struct copy *c, int64_t now);       /* from time to time: more threads, or one */
 
 /* copy.c */
 /* Stops everything; the first call wins. Returns code. */

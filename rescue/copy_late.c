@@ -8,7 +8,7 @@
 
 #include <time.h>
 
-static int64_t now_ms(void)
+int64_t copy_now_ms(void)
 {
 	struct timespec t;
 
@@ -18,8 +18,9 @@ static int64_t now_ms(void)
 
 void copy_ask(struct copy_worker *w)
 {
+	copy_pool_ask(w);
 	if (w->c->o->patience_s)
-		atomic_store_explicit(&w->asked_ms, now_ms(), memory_order_release);
+		atomic_store_explicit(&w->asked_ms, copy_now_ms(), memory_order_release);
 }
 
 /* Nobody wants the answer any more: the thread must touch nothing, and ends with the process. */
@@ -35,6 +36,7 @@ void copy_answered(struct copy_worker *w)
 	struct copy *c = w->c;
 	int keep = errno;
 
+	copy_pool_answered(w);
 	if (!c->o->patience_s || atomic_exchange(&w->asked_ms, 0) != -1)
 		return;
 	pthread_mutex_lock(&c->lock);
@@ -80,10 +82,8 @@ static void look_for_the_end(struct copy *c, int64_t now)
 	pthread_mutex_unlock(&c->lock);
 }
 
-void copy_late_look(struct copy *c)
+void copy_late_look(struct copy *c, int64_t now)
 {
-	int64_t now = now_ms();
-
 	for (unsigned int i = c->first_slot; c->o->patience_s && i < c->n_threads; i++) {
 		struct copy_worker *w = &c->workers[i];
 		struct copy_task rest;

@@ -83,7 +83,7 @@ bool copy_pop(struct copy_worker *w)
 	bool got;
 
 	pthread_mutex_lock(&c->lock);
-	while (!(got = c->n > 0 || steal(c, &w->task)) && (c->active || (c->late && !c->given_up)))
+	while (!(got = copy_pool_room(c) && (c->n > 0 || steal(c, &w->task))) && (c->active || (c->late && !c->given_up)))
 		pthread_cond_wait(&c->more, &c->lock);
 	if (got) {
 		if (c->n)

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "unit.h"
+
+#include "copy_int.h"
+
+#define QUICK_NS 100000
+#define BETWEEN_NS 500000
+#define SLOW_NS 5000000
+
+static struct copy *watched(void)
+{
+	struct copy *c = xcalloc(1, sizeof(*c));
+
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->more, NULL);
+	c->pool.most = 6;
+	c->pool.limit = 1;
+	c->pool.watched = true;
+	c->pool.hold_ms = 5000;
+	return c;
+}
+
+static void end(struct copy *c)
+{
+	pthread_cond_destroy(&c->more);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* What the pool makes of n answers with this mean. */
+static unsigned int look(struct copy *c, int64_t now, int64_t n, int64_t mean)
+{
+	c->pool.answers = n;
+	c->pool.waited_ns = n * mean;
+	copy_pool_look(c, now);
+	return c->pool.limit;
+}
+
+static void test_quick_answers_let_more_work(void **state)
+{
+	struct copy *c = watched();
+
+	(void)state;
+	for (unsigned int i = 2; i <= 6; i++)
+		assert_int_equal(look(c, 1000 * i, 500, QUICK_NS), i);
+	assert_int_equal(look(c, 9000, 500, QUICK_NS), 6);
+	end(c);
+}
+
+static void test_a_moving_head_has_one_thread(void **state)
+{
+	struct copy *c = watched();
+
+	(void)state;
+	assert_int_equal(look(c, 1000, 500, SLOW_NS), 1);
+	assert_int_equal(look(c, 2000, 500, BETWEEN_NS), 1);
+	end(c);
+}
+
+/* Files in a row look like flash: it is tried, taken back, and not tried again for twice as long each time. */
+static void test_a_mistake_is_taken_back(void **state)
+{
+	struct copy *c = watched();
+
+	(void)state;
+	assert_int_equal(look(c, 1000, 500, QUICK_NS), 2);
+	assert_int_equal(look(c, 2000, 500, SLOW_NS), 1);
+	assert_int_equal(look(c, 6900, 500, QUICK_NS), 1);
+	assert_int_equal(look(c, 7300, 500, QUICK_NS), 2);
+	assert_int_equal(look(c, 8000, 500, SLOW_NS), 1);
+	assert_int_equal(look(c, 17900, 500, QUICK_NS), 1);
+	assert_int_equal(look(c, 18300, 500, QUICK_NS), 2);
+	end(c);
+}
+
+static void test_few_answers_say_nothing(void **state)
+{
+	struct copy *c = watched();
+
+	(void)state;
+	assert_int_equal(look(c, 1000, 99, QUICK_NS), 1);
+	c->pool.looked = 2000;
+	assert_int_equal(look(c, 2200, 500, QUICK_NS), 1);
+	c->pool.watched = false;
+	assert_int_equal(look(c, 9000, 500, QUICK_NS), 1);
+	end(c);
+}
+
+/* One worker with a task: the limit keeps a second one from the tasks that are left. */
+static void test_the_limit_holds_workers_back(void **state)
+{
+	struct copy *c = watched();
+	struct copy_dir *d = copy_dir_new(NULL, "");
+	struct copy_task t[2] = { { .type = TASK_SCAN, .dir = d }, { .type = TASK_SCAN, .dir = d } };
+
+	(void)state;
+	c->workers = xcalloc(2, sizeof(*c->workers));
+	c->n_workers = 2;
+	c->workers[0].c = c->workers[1].c = c;
+	copy_push(c, t, 2);
+	assert_true(copy_pop(&c->workers[0]));
+	assert_int_equal(c->active, 1);
+	assert_false(copy_pool_room(c));
+	c->pool.limit = 2;
+	assert_true(copy_pool_room(c));
+	free(c->stack);
+	free(c->workers);
+	free(d->name);
+	free(d);
+	end(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_quick_answers_let_more_work), cmocka_unit_test(test_a_moving_head_has_one_thread),
+		cmocka_unit_test(test_a_mistake_is_taken_back), cmocka_unit_test(test_few_answers_say_nothing),
+		cmocka_unit_test(test_the_limit_holds_workers_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
