@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Kills extract with SIGKILL at TORTURE_KILLS (20) random times of a copy of TREE (/usr/share), resumes it, compares the trees, and says how much
 # was copied a second time. MARK (1) is the plan's option. ARCHIVE=yes: into a .tar.zst, which is unpacked to be compared. The source should lie
-# still meanwhile.
+# still meanwhile, and its hard links inside it.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../disk/tree_lib.sh"
 need_root
@@ -43,7 +43,7 @@ hit=0
 while [ $hit -lt "$kills" ]; do
 	fresh
 	rm -rf "$W/state"; mkdir "$W/state"
-	setsid "$RESCUE" run "$W/plan.yaml" --state "$W/state" >"$W/run.log" 2>&1 </dev/null & p=$!
+	setsid "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state" >"$W/run.log" 2>&1 </dev/null & p=$!
 	sleep "$(awk -v r=$RANDOM -v t=$took 'BEGIN {printf "%.3f", 0.1 + r / 32768 * t / 1000}')"
 	kill -KILL $p 2>/dev/null || true
 	rc=0; { wait $p || rc=$?; } 2>/dev/null

@@ -19,7 +19,11 @@ for ((night = 1; night <= ${NIGHTS:-2}; night++)); do
 			vm_text | grep -q 'finished in an earlier' && { vm_cut; break; }
 			after=$(awk -v r=$RANDOM -v m="${CUT_MAX:-60}" 'BEGIN { printf "%.2f", r / 32767 * m }')
 			for ((i = 0; i < ${after%.*} * 5; i++)); do vm_alive || break; sleep 0.2; done
-			vm_alive || { vm_gone; break; }
+			if ! vm_alive; then                                             # by itself: only after the plan's end
+				vm_text | grep -qE 'powering off now|PLAN FINISHED' || vm_fail "the machine ended in boot $boot without the plan's end"
+				vm_gone
+				break
+			fi
 			echo "night $night, boot $boot: cut after $after s: $(vm_text | grep -oE '(begin|done|step) .*|[a-z-]+: (done|running).*' | tail -n 1)"
 			vm_cut
 			cuts=$((cuts + 1))
