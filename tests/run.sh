@@ -127,7 +127,8 @@ build() {
 programs() { # programs SUITE TIMEOUT FOLDER
 	local p
 	for p in "$3"/test_*; do
-		[[ -x $p && $p != *.d ]] && job "$1:$(basename "$p")" "$2" 100 "$p"
+		[[ -x $p && $p != *.d ]] || continue
+		job "$1:$(basename "$p")" "$2" 100 "$p"
 	done
 }
 
