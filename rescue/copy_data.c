@@ -40,7 +40,7 @@ static ssize_t ask(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t 
 {
 	ssize_t got;
 
-	copy_ask(w);
+	copy_ask_bytes(w, n);
 	got = copy_direct_read(w, fd, buf, n, off);
 	copy_answered(w);
 	return got;

@@ -159,6 +159,7 @@ bool copy_take_rest(struct copy_worker *w, struct copy_task *ret);      /* under
 
 /* copy_late.c: around everything that reads the source */
 void copy_ask(struct copy_worker *w);
+void copy_ask_bytes(struct copy_worker *w, size_t n);
 void copy_answered(struct copy_worker *w);              /* keeps errno */
 void copy_late_look(struct copy *c, int64_t now);       /* from time to time */
 void copy_late_end(struct copy *c);                     /* joins all threads but those that are c->n_dead from then on */
@@ -168,7 +169,7 @@ int64_t copy_now_ms(void);                              /* CLOCK_MONOTONIC, neve
 /* copy_pool.c */
 void copy_pool_init(struct copy *c);
 bool copy_pool_room(const struct copy *c);              /* under copy.lock: one more worker may take a task */
-void copy_pool_ask(struct copy_worker *w);              /* called by copy_ask and copy_answered */
+void copy_pool_ask(struct copy_worker *w, size_t n);    /* for n bytes, 0: a name; called by copy_ask, as copy_pool_answered is by copy_answered */
 void copy_pool_answered(struct copy_worker *w);
 void copy_pool_look(struct copy *c, int64_t now);       /* from time to time: more threads, or one */
 

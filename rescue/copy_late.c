@@ -16,11 +16,16 @@ int64_t copy_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + 1;
 }
 
-void copy_ask(struct copy_worker *w)
+void copy_ask_bytes(struct copy_worker *w, size_t n)
 {
-	copy_pool_ask(w);
+	copy_pool_ask(w, n);
 	if (w->c->o->patience_s)
 		atomic_store_explicit(&w->asked_ms, copy_now_ms(), memory_order_release);
+}
+
+void copy_ask(struct copy_worker *w)
+{
+	copy_ask_bytes(w, 0);
 }
 
 /* Nobody wants the answer any more: the thread must touch nothing, and ends with the process. */

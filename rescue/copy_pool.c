@@ -16,10 +16,11 @@
 #include "fs.h"
 #include "mnt.h"
 
+#define SMALL (64 * KIB)         /* more than that says how fast the disk is, not how fast it answers */
 #define WINDOW_MS 300
 #define ENOUGH 100              /* answers, to say something about a window */
 #define QUICK_NS 250000         /* a mean that no moving head reaches, unless files lie in a row */
-#define SLOW_NS 1000000         /* a mean that only a moving head has */
+#define SLOW_NS 3000000         /* a mean that only a moving head has, also where six threads wait for two processors */
 #define HOLD_MS 5000            /* after the first mistake; then twice as long each time */
 
 static bool rotates(const char *node)
@@ -84,15 +85,14 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-void copy_pool_ask(struct copy_worker *w)
+void copy_pool_ask(struct copy_worker *w, size_t n)
 {
-	if (w->c->pool.watched)
-		w->asked_ns = now_ns();
+	w->asked_ns = w->c->pool.watched && n <= SMALL ? now_ns() : 0;
 }
 
 void copy_pool_answered(struct copy_worker *w)
 {
-	if (!w->c->pool.watched)
+	if (!w->asked_ns)
 		return;
 	atomic_fetch_add_explicit(&w->c->pool.waited_ns, now_ns() - w->asked_ns, memory_order_relaxed);
 	atomic_fetch_add_explicit(&w->c->pool.answers, 1, memory_order_relaxed);
