@@ -129,11 +129,9 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Waits at most 100 ms; true when no task is left. */
-static bool wait_over(struct copy *c)
+void copy_wait_a_moment(pthread_cond_t *change, pthread_mutex_t *lock)
 {
 	struct timespec until;
-	bool over;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_nsec += 100000000;
@@ -141,9 +139,17 @@ static bool wait_over(struct copy *c)
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
+	pthread_cond_timedwait(change, lock, &until);
+}
+
+/* Waits at most 100 ms; true when no task is left. */
+static bool wait_over(struct copy *c)
+{
+	bool over;
+
 	pthread_mutex_lock(&c->lock);
 	if (!c->over)
-		pthread_cond_timedwait(&c->end, &c->lock, &until);
+		copy_wait_a_moment(&c->end, &c->lock);
 	over = c->over;
 	pthread_mutex_unlock(&c->lock);
 	return over;

@@ -2,9 +2,8 @@
 /*
  * Past the page cache. A copy reads every byte once and writes it once, so the cache only costs: two more passes through memory for each byte
  * (a third of the time on a machine whose disks are fast), and what other programs had in it. Small files stay with the cache: there the
- * kernel gathers many into one write; and so do reads of a rotating
- * disk, which the kernel reads ahead while we write. open(2), O_DIRECT; a filesystem that does not want it says EINVAL, and is asked the
- * usual way.
+ * kernel gathers many into one write; and so do reads of a rotating disk, which the kernel reads ahead while we write. open(2), O_DIRECT; a
+ * filesystem that does not want it says EINVAL, and is asked the usual way.
  */
 #include "copy_int.h"
 

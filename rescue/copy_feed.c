@@ -41,19 +41,6 @@ static bool is_late(const struct copy_feed *f)
 	return atomic_load(&f->w->asked_ms) == -1;
 }
 
-static void wait_a_moment(struct copy_feed *f)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += 100000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	pthread_cond_timedwait(&f->change, &f->lock, &until);
-}
-
 /* Waits for a buffer. NULL: there will be none. */
 static const char *next(struct copy_feed *f, size_t *ret_n)
 {
@@ -61,7 +48,7 @@ static const char *next(struct copy_feed *f, size_t *ret_n)
 
 	pthread_mutex_lock(&f->lock);
 	while (f->taken == f->filled && !f->end && !is_late(f))
-		wait_a_moment(f);
+		copy_wait_a_moment(&f->change, &f->lock);
 	if (f->taken != f->filled) {
 		buf = f->buf[f->taken % DEPTH];
 		*ret_n = f->n[f->taken % DEPTH];

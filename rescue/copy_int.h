@@ -177,6 +177,7 @@ void copy_pool_look(struct copy *c, int64_t now);       /* from time to time: mo
 /* Stops everything; the first call wins. Returns code. */
 int copy_fatal(struct copy *c, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 bool copy_stopped(struct copy *c);
+void copy_wait_a_moment(pthread_cond_t *change, pthread_mutex_t *lock);       /* lock is held; at most 100 ms */
 
 /* copy_dir.c */
 struct copy_dir *copy_dir_new(struct copy_dir *up, const char *name);

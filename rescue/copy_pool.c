@@ -16,7 +16,7 @@
 #include "fs.h"
 #include "mnt.h"
 
-#define SMALL (64 * KIB)         /* more than that says how fast the disk is, not how fast it answers */
+#define SMALL (64 * KIB)        /* more than that says how fast the disk is, not how fast it answers */
 #define WINDOW_MS 300
 #define ENOUGH 100              /* answers, to say something about a window */
 #define QUICK_NS 250000         /* a mean that no moving head reaches, unless files lie in a row */

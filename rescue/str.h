@@ -48,8 +48,8 @@ int str_to_u64(const char *s, uint64_t *ret);               /* decimal, or 0x he
 int str_to_size(const char *s, uint64_t *ret);              /* bytes; suffixes K M G T (powers of 1024), KiB.., kB.. (1000) */
 int str_to_seconds(const char *s, uint64_t *ret);           /* "90", "90s", "5m", "2h", "1d" */
 
-/* JSON string body (without the quotes); bytes that are not UTF-8 become \u00XX with XX the byte. */
 bool str_is_utf8(const char *text);
+/* JSON string body (without the quotes); bytes that are not UTF-8 become \u00XX with XX the byte. */
 void str_add_json(struct str *s, const char *text);
 /* Printable form of a file name: control bytes, backslash and invalid UTF-8 as \xNN. */
 void str_add_printable(struct str *s, const char *text);
