@@ -24,7 +24,8 @@ ARCHIVE_LIBS := -l:libarchive.a -lnettle -lacl -llzma -lbz2 -lzstd -llz4 -lz
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DRESCUE_VERSION='"$(VERSION)"' -pthread -fno-strict-aliasing \
 	-ffunction-sections -fdata-sections $(WARN) -Irescue -Isteps -Iinitramfs -I$(O)/gen $(PKG_CFLAGS) $(CFLAGS) $(SAN)
 ALL_LDFLAGS = -pthread -Wl,--gc-sections -Wl,--as-needed $(LDFLAGS) $(SAN)
-LIBS = $(PKG_LIBS) $(ARCHIVE_LIBS) -llzo2
+LIBS = $(PKG_LIBS) $(ARCHIVE_LIBS)
+TEST_LIBS = -llzo2                      # packs what ours has to unpack
 
 LIB_SRC := $(filter-out rescue/main.c initramfs/init.c initramfs/init_%.c,$(sort $(wildcard rescue/*.c steps/*.c initramfs/*.c)))
 INIT_SRC := $(sort $(wildcard initramfs/init.c initramfs/init_*.c))
@@ -79,18 +80,18 @@ $(O)/obj/%.o: %.c Makefile
 $(O)/unit/%: tests/unit/%.c $(O)/librescue.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(O)/librescue.a -lcmocka $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(O)/librescue.a -lcmocka $(LIBS) $(TEST_LIBS)
 
 # The same fuzz targets with a plain main(): corpora replay without clang.
 $(O)/replay/%: tests/fuzz/%.c tests/fuzz/replay_main.c $(O)/librescue.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(O)/librescue.a $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/unit -MMD -MP $(ALL_LDFLAGS) -o $@ $< tests/fuzz/replay_main.c $(O)/librescue.a $(LIBS) $(TEST_LIBS)
 
 $(O)/fuzz/%: tests/fuzz/%.c $(O)/librescue.a
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/unit -MMD -MP $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(O)/librescue.a $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Itests/unit -MMD -MP $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(O)/librescue.a $(LIBS) $(TEST_LIBS)
 
 $(O)/helpers/%: tests/helpers/%.c $(O)/librescue.a
 	$(call say,TEST,$@)

@@ -3,12 +3,12 @@
 
 #include <libdeflate.h>
 #include <lz4.h>
-#include <lzo/lzo1x.h>
 #include <pthread.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
 #include "le.h"
+#include "lzo1x.h"
 
 #define MAX_PLAIN (64 * MIB)            /* of one record: a daemon's buffer is 64 KiB, at most a few MiB */
 #define FIRST_GUESS (64 * KIB + 512)
@@ -146,12 +146,12 @@ static int inflate_record(const uint8_t *data, size_t n, struct str *out, struct
 static int lzo_record(const uint8_t *data, size_t n, struct str *out, struct err *e)
 {
 	for (size_t cap = FIRST_GUESS; cap <= MAX_PLAIN; cap *= 4) {
-		lzo_uint got = cap;
-		int r = lzo1x_decompress_safe(data, n, room(out, cap), &got, NULL);
+		size_t got = cap;
+		int r = lzo1x_unpack(data, n, room(out, cap), &got);
 
-		if (r == LZO_E_OUTPUT_OVERRUN)
+		if (r == -ENOBUFS)
 			continue;
-		if (r != LZO_E_OK)
+		if (r)
 			return err_set(e, -EBADMSG, "LZO data does not decompress");
 		out->len += got;
 		return 0;
