@@ -58,7 +58,7 @@ static void *worker_main(void *arg)
 {
 	struct copy_worker *w = arg;
 
-	w->buf = copy_buffer_new();
+	w->buf = copy_buffer_get(w->c);
 	w->hash = w->c->o->no_hash ? NULL : hash_new(HASH_XXH3_128);
 	while (copy_pop(w)) {
 		struct copy_task *t = &w->task;
@@ -246,6 +246,7 @@ static void workers_free(struct copy *c)
 		pthread_mutex_destroy(&c->workers[i].lock);
 	}
 	free(c->workers);
+	copy_buffers_free(c);
 }
 
 /* What the destination does with owners and clocks, asked from a file of our own. */
@@ -283,6 +284,7 @@ static int set_up(struct copy *c, struct err *e)
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->more, NULL);
 	pthread_cond_init(&c->end, NULL);
+	pthread_mutex_init(&c->spare.lock, NULL);
 	pthread_mutex_init(&c->log_lock, NULL);
 	pthread_mutex_init(&c->call_lock, NULL);
 	pthread_mutex_init(&c->link_lock, NULL);

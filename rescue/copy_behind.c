@@ -50,7 +50,7 @@ static void *behind_main(void *arg)
 static void behind_free(struct copy_behind *b)
 {
 	for (int i = 0; i < DEPTH; i++)
-		free(b->buf[i]);
+		copy_buffer_put(b->w->c, b->buf[i]);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->change);
 	free(b);
@@ -65,7 +65,7 @@ struct copy_behind *copy_behind_new(struct copy_worker *w, int dst)
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->change, NULL);
 	for (int i = 0; i < DEPTH; i++)
-		b->buf[i] = copy_buffer_new();
+		b->buf[i] = copy_buffer_get(w->c);
 	if (pthread_create(&b->thread, NULL, behind_main, b) == 0)
 		return b;
 	behind_free(b);

@@ -24,13 +24,36 @@ static bool set_direct(int fd, bool on)
 	return flags >= 0 && fcntl(fd, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
 }
 
-char *copy_buffer_new(void)
+/* A buffer that was used before costs no page faults: with many files of some MiB they were a twentieth of the time. */
+char *copy_buffer_get(struct copy *c)
 {
 	void *p = NULL;
 
-	if (posix_memalign(&p, UNIT, COPY_BUF) != 0)
+	pthread_mutex_lock(&c->spare.lock);
+	if (c->spare.n)
+		p = c->spare.v[--c->spare.n];
+	pthread_mutex_unlock(&c->spare.lock);
+	if (!p && posix_memalign(&p, UNIT, COPY_BUF) != 0)
 		abort();
 	return p;
+}
+
+void copy_buffer_put(struct copy *c, char *buf)
+{
+	pthread_mutex_lock(&c->spare.lock);
+	if (buf && c->spare.n < ARRAY_SIZE(c->spare.v)) {
+		c->spare.v[c->spare.n++] = buf;
+		buf = NULL;
+	}
+	pthread_mutex_unlock(&c->spare.lock);
+	free(buf);
+}
+
+void copy_buffers_free(struct copy *c)
+{
+	while (c->spare.n)
+		free(c->spare.v[--c->spare.n]);
+	pthread_mutex_destroy(&c->spare.lock);
 }
 
 /* btrfs would write it through the cache all the same, because of its checksums, and not compressed. */

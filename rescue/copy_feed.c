@@ -227,7 +227,7 @@ static int one(struct copy_feed *f, int fd)
 static void feed_free(struct copy_feed *f)
 {
 	for (int i = 0; i < DEPTH; i++)
-		free(f->buf[i]);
+		copy_buffer_put(f->w->c, f->buf[i]);
 	free(f->bad);
 	pthread_mutex_destroy(&f->lock);
 	pthread_cond_destroy(&f->change);
@@ -246,7 +246,7 @@ static struct copy_feed *feed_new(struct copy_worker *w, struct copy_dir *d, con
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->change, NULL);
 	for (int i = 0; i < DEPTH; i++)
-		f->buf[i] = copy_buffer_new();
+		f->buf[i] = copy_buffer_get(w->c);
 	return f;
 }
 

@@ -62,7 +62,7 @@ struct copy;
 struct copy_worker {
 	struct copy *c;
 	pthread_t thread;
-	char *buf;                      /* COPY_BUF bytes, from copy_buffer_new */
+	char *buf;                      /* COPY_BUF bytes, from copy_buffer_get */
 	struct hash *hash;
 	struct copy_task task;          /* at hand; under copy.lock */
 	_Atomic int64_t asked_ms;       /* since when it waits for the source, 0: it does not */
@@ -102,12 +102,20 @@ struct copy_pool {
 	int64_t looked, not_before, hold_ms;    /* ms: last look; no more threads before; how long after the next mistake */
 };
 
+/* Buffers of COPY_BUF bytes that nobody uses just now. */
+struct copy_spare {
+	pthread_mutex_t lock;
+	char *v[16];
+	size_t n;
+};
+
 struct copy {
 	const struct copy_opts *o;
 	struct copy_opts opts;
 	/* tasks, last in first out */
 	pthread_mutex_t lock;
 	struct copy_pool pool;
+	struct copy_spare spare;
 	pthread_cond_t more, end;       /* workers wait for more tasks, the others for the end */
 	struct copy_task *stack;
 	size_t n, cap;
@@ -212,7 +220,9 @@ bool copy_direct_possible(int dst);
 void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size);
 ssize_t copy_direct_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);            /* like pread(2) */
 ssize_t copy_direct_write(struct copy_worker *w, int fd, const char *buf, size_t n, uint64_t off);     /* like pwrite(2) */
-char *copy_buffer_new(void);    /* COPY_BUF bytes, aligned for them */
+char *copy_buffer_get(struct copy *c);                  /* COPY_BUF bytes, aligned for them; of any content */
+void copy_buffer_put(struct copy *c, char *buf);        /* owns buf from here on */
+void copy_buffers_free(struct copy *c);
 
 /* copy_behind.c */
 struct copy_behind *copy_behind_new(struct copy_worker *w, int dst);    /* NULL: no thread to be had */
