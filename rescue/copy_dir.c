@@ -76,7 +76,9 @@ static int make(struct copy *c, struct copy_dir *d, int up, const char *name)
 		(void)copy_flags_clear(fd);
 		(void)fchmod(fd, 0700);
 	}
-	(void)fremovexattr(fd, XATTR_ACL_DEFAULT);      /* children get their own ACL, not one that was inherited */
+	/* Children get their own ACL, not one that was inherited. Asking costs nothing, removing what is not there a place in a transaction. */
+	if (fgetxattr(fd, XATTR_ACL_DEFAULT, NULL, 0) >= 0)
+		(void)fremovexattr(fd, XATTR_ACL_DEFAULT);
 	return fd;
 }
 
