@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The engine of extract beside what a user would run instead, cold caches, sync included: medians and ratios of one run.
-# TREE (a folder to take as source, default /usr), FS ("btrfs ext4 xfs"), RUNS (3), WHERE ("tmpfs disk"), BIG (MiB of the large files).
+# TREE (a folder to take as source, default /usr), FS ("btrfs ext4 xfs"), RUNS (3; after the first only the two quickest of the others go on),
+# WHERE ("tmpfs disk"), BIG (MiB of the large files), SIZE (of the images, 12G), AROUND (a command that is called with "begin" and "end" around
+# each copy, and may stop what else runs here).
 # QUICK=yes: /usr/include and 256 MiB, a few minutes. On a busy machine the seconds mean little; the processor time in brackets still does.
 . "$(dirname "$0")/../lib.sh"
 need_root
@@ -24,31 +26,37 @@ one() { # TOOL FROM TO: copies
 	dd) mkdir "$3"; for f in "$2"/*; do dd if="$f" of="$3/${f##*/}" bs=1M status=none; done ;;
 	esac
 }
-measure() { # TOOL FROM TO: median of the seconds, and of the processor seconds of the tool itself
-	local i t0 TIMEFORMAT='%U %S'
-	for ((i = 0; i < RUNS; i++)); do
-		rm -rf "$3"; cold
-		t0=$(now)
-		{ time one "$1" "$2" "$3" 2>>"$W/errors" || touch "$W/failed"; } 2>"$W/cpu"
-		sync -f "${3%/*}"
-		awk -v a="$t0" -v b="$(now)" 'BEGIN {printf "%.2f\n", b - a}' >>"$W/walls"
-		awk '{printf "%.2f\n", $1 + $2}' "$W/cpu" >>"$W/cpus"
-	done
-	echo "$(median <"$W/walls") $(median <"$W/cpus")"
+measure() { # TOOL FROM TO: one copy; its seconds, and the processor's of the tool itself
+	local t0 TIMEFORMAT='%U %S'
+	rm -rf "$3"; cold
+	${AROUND:-:} begin
+	t0=$(now)
+	{ time one "$1" "$2" "$3" 2>>"$W/errors" || touch "$W/failed"; } 2>"$W/cpu"
+	sync -f "${3%/*}"
+	awk -v a="$t0" -v b="$(now)" 'BEGIN {printf "%.2f\n", b - a}' >>"$W/wall.$1"
+	${AROUND:-:} end
+	awk '{printf "%.2f\n", $1 + $2}' "$W/cpu" >>"$W/cpu.$1"
 	[ ! -e "$W/failed" ] || { echo "$1 failed:"; tail -n 3 "$W/errors"; } >&2
-	rm -f "$W/walls" "$W/cpus" "$W/failed"
+	rm -f "$W/failed"
 }
-table() { # WHAT FROM TO TOOL...: the first tool is ours
-	local what=$1 from=$2 to=$3 t s cpu ours= best=
+table() { # WHAT FROM TO TOOL...: the first tool is ours. Round by round, so that a machine that slows down does it to all of them
+	local what=$1 from=$2 to=$3 t i best=() all
 	shift 3
-	one cp "$from" "$to" 2>/dev/null; rm -rf "$to"          # whoever comes first would pay for the image's own blocks
-	printf '%-34s' "$what"
-	for t in "$@"; do
-		read -r s cpu < <(measure "$t" "$from" "$to")
-		printf ' %s %s s (%s)' "$t" "$s" "$cpu"
-		if [ -z "$ours" ]; then ours=$s; else best=$(printf '%s\n%s\n' "$s" "$best" | grep . | sort -n | head -1); fi
+	all=("$@")
+	rm -f "$W"/wall.* "$W"/cpu.*
+	one cp "$from" "$to" 2>/dev/null                        # whoever comes first would pay for the image's own blocks
+	for t; do measure "$t" "$from" "$to"; done
+	shift
+	mapfile -t best < <(for t; do echo "$(<"$W/wall.$t") $t"; done | sort -n | awk 'NR <= 2 {print $2}')
+	for ((i = 1; i < RUNS; i++)); do
+		for t in "${all[0]}" "${best[@]}"; do measure "$t" "$from" "$to"; done
 	done
-	awk -v o="$ours" -v b="$best" 'BEGIN {printf "   ratio %.2f\n", b / o}'
+	printf '%-34s' "$what"
+	for t in "${all[@]}"; do printf ' %s %s s (%s)' "$t" "$(median <"$W/wall.$t")" "$(median <"$W/cpu.$t")"; done
+	for t in "${best[@]}"; do median <"$W/wall.$t"; done | sort -n | head -n 1 |
+		awk -v o="$(median <"$W/wall.${all[0]}")" '{printf "   ratio %.2f", $1 / o}'
+	paste -d' ' "$W/wall.${all[0]}" "${best[@]/#/$W/wall.}" |
+		awk '{b = $2; if (NF > 2 && $3 < b) b = $3; printf " %s%.2f", NR == 1 ? "(single rounds " : "", b / $1} END {print ")"}'
 	rm -rf "$to"
 }
 
@@ -58,7 +66,7 @@ for where in ${WHERE:-tmpfs disk}; do
 	[ $where = disk ] || mount -t tmpfs -o size=90% tmpfs "$W/images"
 	for fs in ${FS:-btrfs ext4 xfs}; do
 		for i in src dst; do
-			truncate -s 12G "$W/images/$i"
+			truncate -s "${SIZE:-12G}" "$W/images/$i"
 			loop_file "$W/images/$i"
 			case $fs in
 			btrfs) mkfs.btrfs -qf "$LOOP" >/dev/null 2>&1 ;;
