@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * bac_engine.h - inside of the restore engine: shared by bac_restore.c, bac_feed.c, bac_pool.c, bac_write.c, bac_meta.c, bac_finish.c, bac_base.c, bac_spill.c.
+ * bac_engine.h - inside of the restore engine: shared by bac_restore.c, bac_feed.c, bac_pool.c, bac_harvest.c, bac_write.c, bac_meta.c, bac_finish.c, bac_base.c, bac_spill.c.
  *
  * The calling thread reads blocks and turns records into files and chunks (bac_feed.c). Workers decompress chunks in any order and
  * write the chunks of one file in their order (bac_pool.c). Finished files are taken from the front of a list by the calling thread, in

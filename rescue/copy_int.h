@@ -214,6 +214,10 @@ int copy_write_at(struct copy_worker *w, int dst, const char *buf, size_t n, uin
 void copy_bad_range(struct copy_worker *w, uint64_t off, uint64_t len, int err);
 bool copy_write_is_fatal(int err);
 
+/* copy_setup.c: what fails is undone by copy_tear_down, which is called in any case. */
+int copy_set_up(struct copy *c, struct err *e);
+void copy_tear_down(struct copy *c);
+
 /* copy_direct.c */
 bool copy_direct_possible(int dst);
 /* dst -1: nothing is written. From here on the descriptors are used with the next two only. */

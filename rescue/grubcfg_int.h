@@ -40,13 +40,22 @@ struct grubcfg {
 	struct grubcfg_boot *boot;      /* while an entry runs */
 };
 
+/* Text that is being read. */
+struct parse {
+	struct grubcfg *g;
+	const char *p, *end;
+	bool skip;              /* read, but do nothing */
+};
+
 /* grubcfg.c */
 void grubcfg_exec(struct grubcfg *g, const char *text, size_t n);
 /* grubcfg_cmd.c: words are expanded; returns the status. `block` is the raw text of { } behind the words, or NULL. */
 int grubcfg_command(struct grubcfg *g, const struct strv *w, const char *block, size_t block_len);
 /* grubcfg_test.c */
 int grubcfg_test(struct grubcfg *g, char *const *w, size_t n);
-/* grubcfg.c: frees entries from `from` on. */
+/* grubcfg_words.c: one word (several after splitting) is appended to out; false when there is none before the end of the command. */
+bool grubcfg_word(struct parse *ps, struct strv *out, bool *ret_quoted);
+/* grubcfg_words.c: frees entries from `from` on. */
 void grubcfg_drop_entries(struct grubcfg *g, size_t from);
 
 #endif

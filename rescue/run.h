@@ -109,4 +109,14 @@ int run_record(struct run *r, const char *step, enum journal_verb verb, const ch
 /* ---- run_shell.c ---- */
 int run_shell(struct run *r);
 
+/* ---- runner.c ---- */
+void run_say(struct run *r, size_t step, enum ui_kind kind, const char *event, const char *text);
+
+/* ---- run_look.c; what returns an int: an exit code ---- */
+void run_fill_steps(struct run *r);                     /* r->rs from the plan */
+void run_read_state(struct run *r);                     /* r->st from the journal */
+int run_check_repeat(struct run *r, struct err *e);     /* a step begun before that may not run twice */
+int run_check_from(struct run *r);                      /* --from names a step of the plan */
+int run_look(struct run *r);                            /* decide and preflight of every step, all troubles said */
+
 #endif

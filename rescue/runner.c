@@ -13,7 +13,7 @@
 
 /* ---- one step ---- */
 
-static void say(struct run *r, size_t i, enum ui_kind kind, const char *event, const char *text)
+void run_say(struct run *r, size_t i, enum ui_kind kind, const char *event, const char *text)
 {
 	char place[32];
 
@@ -30,7 +30,7 @@ static int failed(struct run *r, size_t i, bool begun, const struct err *e)
 
 	if (begun || !cancelled)
 		(void)run_record(r, r->plan->steps[i].id, J_FAIL, text, &ignored);
-	say(r, i, cancelled ? UI_STEP : UI_ERROR, cancelled ? "cancelled" : "fail", text);
+	run_say(r, i, cancelled ? UI_STEP : UI_ERROR, cancelled ? "cancelled" : "fail", text);
 	if (!cancelled)
 		ui_event(&r->ui, UI_INFO, "hint", NULL, "", "what it printed: %s; the same command goes on from this step", log);
 	return cancelled ? EXIT_CANCELLED : r->broken ? EXIT_STATE : EXIT_FAILED;
@@ -46,7 +46,7 @@ static int done(struct run *r, size_t i, const char *text)
 	fault_point("run.done");
 	if (run_witness_add(r, i, &e) < 0)
 		return failed(r, i, true, &e);
-	say(r, i, UI_STEP, "done", text);
+	run_say(r, i, UI_STEP, "done", text);
 	return EXIT_DONE;
 }
 
@@ -75,7 +75,7 @@ static int act(struct run *r, size_t i)
 	uint64_t since = ui_now_ms();
 	int rc;
 
-	say(r, i, UI_STEP, "begin", text);
+	run_say(r, i, UI_STEP, "begin", text);
 	fault_point("run.begin");
 	rc = run_record(r, r->plan->steps[i].id, J_BEGIN, "", &e);
 	if (rc < 0)
@@ -108,7 +108,7 @@ static int do_step(struct run *r, size_t i)
 	int rc;
 
 	if (a == RUN_SKIP) {
-		say(r, i, UI_STEP, "skip", "done before");
+		run_say(r, i, UI_STEP, "skip", "done before");
 		return EXIT_DONE;
 	}
 	if (a == RUN_VERIFY) {
@@ -136,108 +136,6 @@ static int all_steps(struct run *r)
 	return rc;
 }
 
-/* ---- before the first byte ---- */
-
-/* Steps with STEP_ASK and an option `repeatable: yes` are an ordinary rerun. */
-static bool is_repeatable(const struct plan_step *s)
-{
-	for (size_t i = 0; i < s->vals.n_kids; i++) {
-		const struct opt_val *v = &s->vals.kids[i];
-
-		if (v->key && str_eq(v->key, "repeatable") && v->text)
-			return str_eq(v->text, "yes") || str_eq(v->text, "true") || str_eq(v->text, "on");
-	}
-	return false;
-}
-
-static void fill_steps(struct run *r)
-{
-	r->rs = xcalloc(r->plan->n_steps, sizeof(*r->rs));
-	for (size_t i = 0; i < r->plan->n_steps; i++) {
-		const struct plan_step *s = &r->plan->steps[i];
-
-		r->rs[i] = (struct run_step){ .id = s->id, .effect = s->type->effect, .resume = s->type->resume, .can_verify = s->type->verify };
-		if (r->rs[i].resume == STEP_ASK && is_repeatable(s))
-			r->rs[i].resume = STEP_RERUN;
-	}
-}
-
-static void read_state(struct run *r)
-{
-	runstate_free(&r->st);
-	runstate_read(&r->st, &r->j, r->rs, r->plan->n_steps);
-	r->degraded = r->st.degraded;
-}
-
-static int check_repeat(struct run *r, struct err *e)
-{
-	for (size_t i = 0; i < r->plan->n_steps; i++) {
-		if (runstate_action(&r->st, i) != RUN_REFUSE)
-			continue;
-		err_set(e, -EPERM, "%s: was begun before and did not finish, and it is not known to be repeatable: look at what it did (rescue log %s), then "
-			"give --from %s to run it again", r->rs[i].id, r->rs[i].id, r->rs[i].id);
-		return EXIT_REFUSED;
-	}
-	return EXIT_DONE;
-}
-
-/* decide and preflight of one step; what is not there yet is asked again right before the step runs. */
-static int look_at(struct run *r, size_t i, struct err *e)
-{
-	int rc = run_hook(r, i, RUN_DECIDE, e);
-
-	if (rc < 0)
-		return rc;
-	fault_point("run.decided");
-	r->decided[i] = rc == 0;
-	rc = run_hook(r, i, RUN_PREFLIGHT, e);
-	if (rc < 0)
-		return rc;
-	r->later[i] = rc == STEP_LATER || !r->decided[i];
-	return 0;
-}
-
-/* Every step is looked at, so that a person hears of everything that is wrong at once. */
-static int look(struct run *r)
-{
-	size_t bad = 0;
-
-	for (size_t i = 0; i < r->plan->n_steps; i++) {
-		struct err e = ERR_INIT;
-
-		if (runstate_action(&r->st, i) == RUN_SKIP)
-			continue;
-		if (hooks_cancelled(&r->hooks))
-			return EXIT_CANCELLED;
-		if (look_at(r, i, &e) == 0)
-			continue;
-		if (e.code == -ECANCELED && r->hooks.cancel)
-			return EXIT_CANCELLED;
-		bad++;
-		say(r, i, UI_ERROR, "refused", e.msg);
-	}
-	if (r->broken)
-		return EXIT_STATE;
-	if (bad)
-		ui_event(&r->ui, UI_INFO, "hint", NULL, "", "%zu of %zu steps cannot be done; no step was run", bad, r->plan->n_steps);
-	return bad ? EXIT_REFUSED : EXIT_DONE;
-}
-
-static int check_from(struct run *r)
-{
-	CLEANUP(strv_free) struct strv ids = STRV_INIT;
-	const char *near;
-
-	if (!r->o->from || plan_step(r->plan, r->o->from))
-		return EXIT_DONE;
-	for (size_t i = 0; i < r->plan->n_steps; i++)
-		strv_add(&ids, r->plan->steps[i].id);
-	near = ids.n ? str_nearest(r->o->from, (const char *const *)ids.v) : NULL;
-	ui_event(&r->ui, UI_ERROR, "usage", NULL, "", "--from %s: the plan has no such step%s%s%s", r->o->from, near ? ", did you mean '" : "",
-		 near ? near : "", near ? "'?" : "");
-	return EXIT_USAGE;
-}
-
 /* ---- the phases ---- */
 
 static int refuse(struct run *r, int code, const struct err *e)
@@ -256,8 +154,8 @@ static int open_plan(struct run *r)
 	if (plan_load(r->o->plan, &r->plan, &e) < 0)
 		return refuse(r, EXIT_REFUSED, &e);
 	r->state = r->o->state ? xstrdup(r->o->state) : runner_default_state(r->plan->name);
-	fill_steps(r);
-	if (check_from(r) != EXIT_DONE)
+	run_fill_steps(r);
+	if (run_check_from(r) != EXIT_DONE)
 		return EXIT_USAGE;
 	return run_dev_open(r, &e) < 0 ? refuse(r, EXIT_REFUSED, &e) : EXIT_DONE;
 }
@@ -269,7 +167,7 @@ static int dry_run(struct run *r)
 
 	if (rc < 0 && rc != -ENOENT)
 		return refuse(r, EXIT_JOURNAL, &e);
-	read_state(r);
+	run_read_state(r);
 	run_show(r);
 	ui_event(&r->ui, UI_INFO, "end", NULL, "", "dry run: nothing was changed");
 	return EXIT_DONE;
@@ -285,7 +183,7 @@ static int open_state(struct run *r)
 		return refuse(r, rc, &e);
 	if (r->j.torn)
 		ui_event(&r->ui, UI_WARN, "warning", NULL, "", "the journal's last line was torn and is cut off, going on");
-	read_state(r);
+	run_read_state(r);
 	if (r->st.finished && !r->o->from && !r->o->shell && str_eq(r->st.digest, r->plan->digest)) {
 		ui_event(&r->ui, UI_INFO, "finished", NULL, "", "plan '%s' is finished%s; nothing was done (--from STEP runs a part of it again)",
 			 r->plan->name ? r->plan->name : r->plan->path, r->st.degraded ? ", degraded" : "");
@@ -297,10 +195,10 @@ static int open_state(struct run *r)
 	rc = run_state_begin(r, &e);
 	if (rc != EXIT_DONE)
 		return refuse(r, rc, &e);
-	read_state(r);
+	run_read_state(r);
 	if (run_witness_check(r, &e) < 0)
 		return refuse(r, EXIT_JOURNAL, &e);
-	rc = r->o->shell ? EXIT_DONE : check_repeat(r, &e);
+	rc = r->o->shell ? EXIT_DONE : run_check_repeat(r, &e);
 	return rc == EXIT_DONE ? rc : refuse(r, rc, &e);
 }
 
@@ -308,7 +206,7 @@ static int end(struct run *r)
 {
 	struct err e = ERR_INIT;
 
-	read_state(r);          /* a step that started over does not count its earlier losses */
+	run_read_state(r);          /* a step that started over does not count its earlier losses */
 	fault_point("run.end");
 	if (run_record(r, "-", J_END, r->degraded ? "degraded" : "done", &e) < 0)
 		return refuse(r, EXIT_STATE, &e);
@@ -331,7 +229,7 @@ static int in_namespace(struct run *r)
 		return refuse(r, r->broken ? EXIT_STATE : EXIT_REFUSED, &e);
 	if (r->o->shell)
 		return run_shell(r);
-	rc = look(r);
+	rc = run_look(r);
 	if (rc != EXIT_DONE)
 		return rc;
 	fault_point("run.looked");
