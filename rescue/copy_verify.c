@@ -3,19 +3,22 @@
 #include "copy_int.h"
 
 #include "beneath.h"
+#include "copy_line.h"
 #include "manifest.h"
 
-enum { F_STATUS, F_TYPE, F_MODE, F_UID, F_GID, F_SIZE, F_MTIME, F_HASH, F_XATTRS, F_FLAGS, F_HOLES, F_LINK, F_PATH, F_MAX };
-
-static int split(char *line, char *f[F_MAX])
+int copy_line_split(char *line, char *f[F_MAX])
 {
-	char *save = NULL;
-	int n = 0;
+	char *save = NULL, *w;
 
 	line[strcspn(line, "\n")] = '\0';
-	for (char *w = strtok_r(line, " ", &save); w && n < F_MAX; w = strtok_r(NULL, " ", &save))
-		f[n++] = w;
-	return n == F_MAX ? str_unescape(f[F_PATH]) : -EINVAL;
+	w = strtok_r(line, " ", &save);
+	for (int n = 0; n < F_TARGET; n++, w = strtok_r(NULL, " ", &save)) {
+		if (!w)
+			return -EINVAL;
+		f[n] = w;
+	}
+	f[F_TARGET] = w && str_eq(w, "->") ? strtok_r(NULL, " ", &save) : NULL;
+	return str_unescape(f[F_PATH]);
 }
 
 static int same(int dst, const char *path, const char *want, struct err *e)
@@ -47,7 +50,7 @@ int copy_verify(const char *manifest, int dst, void (*seen)(void *arg, uint64_t 
 	if (!in)
 		return err_errno(e, "open '%s'", manifest);
 	while (getline(&line, &cap, in) > 0) {
-		int r = split(line, f);
+		int r = copy_line_split(line, f);
 
 		if (r < 0)
 			return err_set(e, -EBADMSG, "'%s': line %llu makes no sense", manifest, (unsigned long long)files + 1);

@@ -41,6 +41,12 @@ int extract_run(struct extract_run *c, struct err *e);
 int extract_deeper(struct extract_run *c, struct copy_result *res, struct err *e);
 void extract_forget_deeper(struct extract_run *c);      /* everything is copied anew */
 
+/* extract_verify.c: reads the archive that was just written back, and lists what differs. */
+int extract_written(struct extract_run *c, struct copy_result *res, struct err *e);
+/* It was written by an earlier run, which did not come to that: *res is filled from its lists. */
+bool extract_is_written(const struct extract_run *c);
+int extract_written_before(struct extract_run *c, struct copy_result *res, struct err *e);
+
 /* extract_run.c */
 int extract_climb(struct extract_run *c, const char *after, struct err *e);
 int extract_copy(struct extract_run *c, const char *from, struct copy_result *ret, struct err *e);

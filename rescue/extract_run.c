@@ -228,6 +228,8 @@ int extract_copy(struct extract_run *c, const char *from, struct copy_result *re
 		r = copy_to_folder(&o, c->x->to.real, res, e);
 	} else {
 		r = c->x->pipe.n ? to_command(c, &o, res, e) : copy_to_archive(&o, c->x->to.real, res, e);
+		if (r == 0 && c->x->verify)
+			r = extract_written(c, res, e);
 		r = r == 0 ? step_mark(c->io, "archive", e) : r;
 	}
 	c->lossy |= res->lost || res->partial;
@@ -316,6 +318,18 @@ static int from_folder(struct extract_run *c, struct err *e)
 	return r;
 }
 
+/* All is in the archive since an earlier run; only the second look is left. */
+static int from_written(struct extract_run *c, struct err *e)
+{
+	struct copy_result res = { 0 };
+	int r = extract_written_before(c, &res, e);
+
+	if (r == 0)
+		r = step_mark(c->io, "archive", e);
+	finish(c, &res);
+	return r;
+}
+
 /* The image in which what could not be read stays an error: nobody takes its zeros for content. */
 static int make_image(struct extract_run *c, struct err *e)
 {
@@ -363,6 +377,8 @@ int extract_run(struct extract_run *c, struct err *e)
 	int r = 0;
 
 	c->from = c->x->from.real;
+	if (extract_is_written(c))
+		return from_written(c, e);
 	if (!extract_from_device(c->x))
 		return from_folder(c, e);
 	c->stop_at_loss = c->x->image.path;

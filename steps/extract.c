@@ -38,7 +38,7 @@ static const struct opt opts[] = {
 	{ "type", OPT_ENUM, OPT_FIELD(struct extract, type), .choices = "auto btrfs ext4 xfs", .def = "auto",
 	  .help = "The filesystem, when it can no longer be told from the device." },
 	{ "verify", OPT_BOOL, OPT_FIELD(struct extract, verify), .def = "no",
-	  .help = "Read the copy back from its disk and compare it with what was read from the source." },
+	  .help = "Read the copy back from its disk, an archive too, and compare it with what was read from the source. Not with 'pipe'." },
 	{ "merge", OPT_BOOL, OPT_FIELD(struct extract, merge), .def = "no", .help = "The folder need not be empty; files of the same name are replaced." },
 	{ "threads", OPT_U64, OPT_FIELD(struct extract, threads), .def = "0", .max = 256, .help = "Threads that copy; 0 chooses." },
 	{ "read-timeout", OPT_SECONDS, OPT_FIELD(struct extract, patience), .def = "60s", .max = 86400,
@@ -49,7 +49,6 @@ static const struct opt opts[] = {
 	OPT_END
 };
 
-/* An archive, to a file or a program. */
 /* ---- preflight ---- */
 
 static int is_empty(const char *dir, bool *ret, struct err *e)
@@ -88,6 +87,9 @@ static int check_pipe(const struct extract *x, struct err *e)
 
 	if (!x->pipe.n && !x->to.path)
 		return err_set(e, -EINVAL, "neither 'to' nor 'pipe' is given: say where the files go");
+	if (x->pipe.n && x->verify)
+		return err_set(e, -EINVAL, "verify: what went into a pipe cannot be read back from here; take 'verify' out and check the archive where it "
+			       "arrives, or give 'to' instead of 'pipe'");
 	return x->pipe.n && !prog ? err_set(e, -ENOENT, "pipe: '%s': no such program", x->pipe.v[0]) : 0;
 }
 
@@ -191,7 +193,8 @@ const struct step_type step_extract = {
 		  "'linked' is another name of a file.\n\n"
 		  "Interrupted, it goes on: files that were complete before the last mark are kept, all others copied again. An archive is "
 		  "cut off behind the last member that a mark knows, and gone on with; it is called NAME.part until it is whole. What goes to a program "
-		  "begins anew; when the copy fails, it ends in the middle and nobody takes it for whole.",
+		  "begins anew; when the copy fails, it ends in the middle and nobody takes it for whole. With verify an archive is read back when it is whole, "
+		  "and what differs from what was read is in the list of losses.",
 	.opts = opts, .size = sizeof(struct extract),
 	.effect = STEP_DURABLE, .resume = STEP_FROM_MARK,
 	.preflight = preflight, .run = run, .verify = verify,

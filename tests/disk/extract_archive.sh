@@ -49,12 +49,13 @@ slow_run() {
 }
 for kill in copy.mark.synced:2 copy.mark.before-sync:1; do
 	rm -f "$W"/m/all.tar*
-	extract_plan "$W/m/src" "$W/m/all.tar.zst" "mark: 1s" "threads: 2"
+	extract_plan "$W/m/src" "$W/m/all.tar.zst" "mark: 1s" "threads: 2" "verify: yes"
 	slow_run $kill
 	[ -e "$W/m/all.tar.zst.part" ] && [ ! -e "$W/m/all.tar.zst" ] || fail "an archive that is not whole has its name"
 	cut=$(stat -c %s "$W/m/all.tar.zst.part")
 	head -c 100000 /dev/urandom >>"$W/m/all.tar.zst.part"           # what was written behind the mark may be anything
 	KEEP_STATE=1 run_plan 0
+	grep -q "were read back, all are equal" "$W/run.log" || fail "$kill: it was not verified"
 	present=$(grep -o '"present":[0-9]*' "$(report report.json)" | cut -d: -f2)
 	case $kill in
 	*:2) [ "$present" -gt 100 ] || fail "$kill: it began anew: $present files kept" ;;
