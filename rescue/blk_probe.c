@@ -46,7 +46,7 @@ void blk_probe(struct blk *b)
 {
 	CLEANUP(probe_free) blkid_probe pr = NULL;
 	AUTO_CLOSE int fd = -1;
-	int r = probe_open(b->path, &pr, &fd);
+	int r = blk_sys_u64(b->name, "dm/suspended") ? -EAGAIN : probe_open(b->path, &pr, &fd);        /* it would not answer before it is resumed */
 
 	if (r < 0) {
 		b->unreadable = r;

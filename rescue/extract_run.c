@@ -249,13 +249,15 @@ static int dump(struct extract_run *c, struct err *e)
 	struct ladder_dumped d;
 	int r;
 
-	if (extract_is_stream(c->x))
+	if (extract_is_stream(c->x) && (!type || !str_eq(type, "xfs")))
 		return err_wrap(e, e->code, "only a mount can be written to an archive");
-	r = fs_mkdir_p(c->x->to.real, 0755, e);
+	r = extract_is_stream(c->x) ? 0 : fs_mkdir_p(c->x->to.real, 0755, e);
 	if (r == 0)
 		r = ladder_dump(c->from, type, c->x->to.real, c->dir, &d, e);
-	if (r < 0)
+	if (r < 0) {
+		fprintf(c->report, "%s\n", e->msg);
 		return r;
+	}
 	rung = c->ladder.rung = d.rung;
 	c->ladder.proof = COPY_PROOF_IGNORED;
 	on_tried(c, rung, "holds");

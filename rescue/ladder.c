@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ladder_int.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 
 #include "blk.h"
 #include "fs.h"
@@ -77,6 +77,20 @@ static bool magic_at(int fd, off_t at, const void *want, size_t n)
 	return pread(fd, have, n, at) == (ssize_t)n && memcmp(have, want, n) == 0;
 }
 
+/*
+ * The copies of an xfs's superblock begin each allocation group; its usual sizes are a 4th, a 16th or a 32nd of the device, and 1 TiB (mkfs.xfs(8)).
+ */
+static bool is_xfs(int fd)
+{
+	uint64_t blocks = (uint64_t)lseek(fd, 0, SEEK_END) / 4096;
+	const uint64_t groups[] = { 0, (blocks + 3) / 4, (blocks + 15) / 16, (blocks + 31) / 32, (1ULL << 40) / 4096 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (magic_at(fd, (off_t)(groups[i] * 4096), "XFSB", 4))
+			return true;
+	return false;
+}
+
 char *ladder_type(const char *device)
 {
 	static const off_t ext[] = { 1024, 8193 * 1024, 16384 * 2048, 32768LL * 4096, 98304LL * 4096 };
@@ -93,7 +107,7 @@ char *ladder_type(const char *device)
 		return type;
 	if (magic_at(fd, 64 * (off_t)KIB + 64, "_BHRfS_M", 8) || magic_at(fd, 64 * (off_t)MIB + 64, "_BHRfS_M", 8))
 		return xstrdup("btrfs");
-	if (magic_at(fd, 0, "XFSB", 4))
+	if (is_xfs(fd))
 		return xstrdup("xfs");
 	for (size_t i = 0; i < ARRAY_SIZE(ext); i++)
 		if (magic_at(fd, ext[i] + 56, "\x53\xef", 2))
@@ -116,15 +130,23 @@ static char *options_of(const struct ladder_opts *o, const struct rung *g, const
 	return str_take(&s);
 }
 
-/* A mount that cannot list its own root is none. */
-static int check_root(const char *at, struct err *e)
+/* A mount that cannot list its own root is none. *ret_empty: there is nothing in it. */
+static int check_root(const char *at, bool *ret_empty, struct err *e)
 {
-	AUTO_CLOSE int fd = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char buf[4096];
+	DIR *d = opendir(at);
+	struct dirent *de;
+	int r = 0;
 
-	if (fd < 0 || syscall(SYS_getdents64, fd, buf, sizeof(buf)) < 0)
+	if (!d)
 		return err_errno(e, "list the root folder");
-	return 0;
+	*ret_empty = true;
+	errno = 0;
+	while (*ret_empty && (de = readdir(d)))
+		*ret_empty = str_eq(de->d_name, ".") || str_eq(de->d_name, "..") || str_eq(de->d_name, "lost+found");
+	if (*ret_empty && errno)
+		r = err_errno(e, "list the root folder");
+	closedir(d);
+	return r;
 }
 
 /* By the system call: mnt_mount() refuses a copy beside its original (T62), and here that is what is wanted, the original forgotten. */
@@ -184,7 +206,7 @@ static void judge(const struct ladder_opts *o, const struct rung *g, struct ladd
 		l->proof = IGN;
 }
 
-static int mount_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder_overlay *ov, struct err *e)
+static int mount_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder_overlay *ov, bool *ret_empty, struct err *e)
 {
 	bool below = g->prepare == ON_DEVICE || g->prepare == CLEAN_ONLY;
 	int r = below ? 0 : ladder_overlay_open(ov, o, g->prepare, type, e);
@@ -194,7 +216,7 @@ static int mount_rung(const struct ladder_opts *o, const struct rung *g, const c
 		r = below ? mount_device(o, g, type, options, e) : mount_overlay(o, ov->v[0]->device, type, options, e);
 	if (r < 0)
 		return r;
-	r = check_root(o->at, e);
+	r = check_root(o->at, ret_empty, e);
 	if (r < 0)
 		(void)mnt_umount(o->at, MNT_F_LAZY, NULL);
 	return r;
@@ -203,14 +225,15 @@ static int mount_rung(const struct ladder_opts *o, const struct rung *g, const c
 static int try_rung(const struct ladder_opts *o, const struct rung *g, const char *type, struct ladder *ret, struct err *e)
 {
 	struct ladder_overlay ov = { 0 };
-	int r = mount_rung(o, g, type, &ov, e);
+	bool empty = false;
+	int r = mount_rung(o, g, type, &ov, &empty, e);
 
 	if (r < 0) {
 		ladder_overlay_close(&ov);
 		return r;
 	}
 	*ret = (struct ladder){ .rung = xstrdup(g->name), .type = type ? xstrdup(type) : NULL, .at = xstrdup(o->at), .proof = g->proof,
-				.repaired = g->prepare == REPAIR, .overlay = ov };
+				.repaired = g->prepare == REPAIR, .empty = empty, .overlay = ov };
 	judge(o, g, ret);
 	return 0;
 }
@@ -236,8 +259,22 @@ static bool shows_more(const struct ladder_opts *o, const struct rung *g)
 	return g->proof == IGN || g->older || g->prepare == REPAIR;
 }
 
+static const char *result(const struct ladder *l)
+{
+	if (l->empty)
+		return "holds, but its root folder is empty";
+	return !l->overlay.n ? "holds" : l->overlay.v[0]->dm_name ? "holds (dm-snapshot)" : "holds (fuse)";
+}
+
+/* An empty root is what a broken log or a lost root folder looks like, too. A btrfs's roots are checked, and older ones would show what was deleted. */
+static bool doubtful(const struct ladder_opts *o, const struct ladder *l)
+{
+	return l->empty && !o->rung && !o->after && l->type && !str_eq(l->type, "btrfs");
+}
+
 int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 {
+	const char *empty = NULL;
 	AUTO_FREE char *found = o->type ? xstrdup(o->type) : ladder_type(o->device);
 	const char *type = found && (str_eq(found, "ext2") || str_eq(found, "ext3")) ? "ext4" : found;
 	struct err last = ERR_INIT;
@@ -257,9 +294,19 @@ int ladder_climb(const struct ladder_opts *o, struct ladder *ret, struct err *e)
 		}
 		err_clear(&last);
 		r = try_rung(o, &rungs[i], type, ret, &last);
-		tell(o, rungs[i].name, r < 0 ? last.msg : !ret->overlay.n ? "holds" : ret->overlay.v[0]->dm_name ? "holds (dm-snapshot)" : "holds (fuse)");
-		if (r == 0)
+		tell(o, rungs[i].name, r < 0 ? last.msg : result(ret));
+		if (r == 0 && !doubtful(o, ret))
 			return 0;
+		if (r == 0) {
+			empty = empty ? empty : rungs[i].name;
+			ladder_end(ret);
+		}
+	}
+	if (empty) {
+		struct ladder_opts again = *o;
+
+		again.rung = empty;
+		return ladder_climb(&again, ret, e);
 	}
 	return err_set(e, -ENODATA, "'%s' (%s): no rung of the ladder holds; the last one said: %s", o->device, type ? type : "unknown type",
 		       *last.msg ? last.msg : "nothing");
@@ -274,6 +321,9 @@ void ladder_doubts(const struct ladder *l, struct strv *ret)
 		strv_addf(ret, "this may be an older state of the filesystem: what was written last is missing or older");
 	if (l->log_left)
 		strv_addf(ret, "its log could not be replayed: what was written in the last seconds before the crash is missing or older");
+	if (l->empty)
+		strv_addf(ret, "there is no file in it: unless it was empty, its log or its root folder is lost, and no rung shows more; copy the device with "
+			  "image-device, and let a specialist or a program that finds files by their content (photorec) look at the image");
 	if (l->repaired)
 		strv_addf(ret, "read from a copy that %s was run on: files may be missing, look into lost+found",
 			  str_eq(l->type, "xfs") ? "xfs_repair" : "e2fsck");

@@ -40,6 +40,7 @@ struct ladder {
 	enum copy_proof proof;
 	bool repaired;          /* what a repair threw away cannot be seen any more */
 	bool older;             /* not the newest state: `generation`, while a superblock says `newest` (btrfs) */
+	bool empty;             /* no file in its root folder */
 	bool log_left;          /* what only its log knows is not shown */
 	uint64_t generation, newest;    /* btrfs, 0: unknown */
 	struct ladder_overlay overlay;
@@ -64,6 +65,9 @@ struct ladder_dumped {
  * and the losses go into the folder `logs`. -EOPNOTSUPP when there is no such tool, -ENODATA when it finds no file.
  */
 int ladder_dump(const char *device, const char *type, const char *to, const char *logs, struct ladder_dumped *ret, struct err *e);
+
+/* Why there is no other way for such a filesystem, and what can be done: the end of a sentence. */
+const char *ladder_advice(const char *type);
 
 /* The btrfs part of it (ladder_restore.c): partial files are tried again with other superblocks and older roots (T68). */
 int ladder_restore(const char *device, const char *to, struct strv *ret_partial, struct strv *ret_older, char **ret_rung);

@@ -96,6 +96,15 @@ static int report(const char *to, const char *logs, const struct strv *partial, 
 	return r < 0 ? r : ladder_dump_manifest(to, logs, false, partial, ret, e);
 }
 
+const char *ladder_advice(const char *type)
+{
+	if (type && str_eq(type, "xfs"))
+		return "neither the kernel nor xfs_repair on a copy can make it mount, and no tool reads an xfs without that; next: copy the device with "
+		       "image-device and go on with the image alone ('xfs_repair -n IMAGE' says what is broken, a specialist wants the image or its "
+		       "xfs_metadump); never run xfs_repair -L on the device itself, it throws away the log and with it the newest files";
+	return "there is no tool that reads files without a mount; image it with image-device and ask a specialist";
+}
+
 int ladder_dump(const char *device, const char *type, const char *to, const char *logs, struct ladder_dumped *ret, struct err *e)
 {
 	CLEANUP(strv_free) struct strv partial = STRV_INIT, older = STRV_INIT;
@@ -107,8 +116,7 @@ int ladder_dump(const char *device, const char *type, const char *to, const char
 	else if (type && str_starts(type, "ext"))
 		r = dump_ext(device, to, &ret->rung);
 	if (r == -EOPNOTSUPP)
-		return err_set(e, r, "'%s' (%s): there is no tool that reads files without a mount; image it with image-device and ask a specialist",
-			       device, type ? type : "unknown type");
+		return err_set(e, r, "'%s' (%s): no rung of the ladder holds: %s", device, type ? type : "unknown type", ladder_advice(type));
 	if (r < 0)
 		return err_set(e, r, "'%s' (%s): reading without a mount found no file either", device, type);
 	return report(to, logs, &partial, &older, ret, e);
