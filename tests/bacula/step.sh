@@ -72,8 +72,25 @@ CONF
 restricted=("${con[@]/bconsole.conf/restricted.conf}")
 run 0 "${restricted[@]}"
 [ -e "$lab/to/$lab/src/stays" ] && [ -e "$lab/to/$lab/src/becomes-dir" ]
+python3 "$top/tests/bacula/manifest.py" "$lab/to/$lab/src" >"$lab/undisturbed"
 run 1 "${restricted[@]/client: web-01-fd/client: other-fd}"
 says "other-fd"
+# interrupted, it goes on with the same few rights: looks what is missing, has the job of before cancelled, and only what is missing is sent
+cp "$lab/etc/fd.conf" "$lab/etc/fast.conf"
+sed -i 's/^FileDaemon {/&\n  Maximum Bandwidth Per Job = 400 kb\/s\n/' "$lab/etc/fd.conf"
+total=$(bac_sql "select JobFiles from Job where JobId=(select max(JobId) from Job where Type='R' and JobStatus='T')")
+RESCUE_FAULT=bacula.console.marked:2 run 137 "${restricted[@]}" 2>/dev/null
+mv "$lab/etc/fast.conf" "$lab/etc/fd.conf"
+sleep 1
+"$RESCUE" run "$lab/plan.yaml" --state "$lab/state" --volatile-state >"$lab/out" 2>&1 </dev/null || { cat "$lab/out"; exit 1; }
+says "of the attempt before is cancelled"
+says "entries are whole and are not sent again"
+files=$(bac_sql "select JobFiles from Job where JobId=(select max(JobId) from Job where Type='R' and JobStatus='T')")
+echo "restricted console: $files of $total entries were sent after the interruption"
+[ "$files" -gt 0 ] && [ "$files" -lt "$total" ] || { cat "$lab/out"; echo "not only what was missing was sent"; exit 1; }
+[ "$(bac_sql "select count(*) from Job where Type='R' and JobStatus in ('C','R','F','S')")" = 0 ] || { echo "an earlier job still runs"; exit 1; }
+python3 "$top/tests/bacula/manifest.py" "$lab/to/$lab/src" >"$lab/got"
+diff "$lab/undisturbed" "$lab/got" || { echo "the tree is another one than that of a restore that was not interrupted"; exit 1; }
 sed -i 's/dirpw/wrong/' "$lab/etc/bconsole.conf"
 run 3 "${con[@]}"
 says "the Director refuses us: wrong name or password"
