@@ -27,19 +27,31 @@ static uint64_t name_hash(const char *s)
 	return hash_crc32c(0, s, strlen(s));
 }
 
-/* Mark: "entry N HASH folders LEN losses LEN text LEN". */
+/* Mark: "entry N HASH folders LEN losses LEN text LEN bad REFUSED LOST ATTRIBUTES": what is in the list up to there counts to the end. */
 static int parse_mark(struct unpack *u, uint64_t len[3])
 {
-	unsigned long long n, h, a, b, c;
+	unsigned long long n, h, a, b, c, refused, lost, meta;
 
-	if (!u->o->resume || sscanf(u->o->resume, "entry %llu %llx folders %llu losses %llu text %llu", &n, &h, &a, &b, &c) != 5)
+	if (!u->o->resume || sscanf(u->o->resume, "entry %llu %llx folders %llu losses %llu text %llu bad %llu %llu %llu", &n, &h, &a, &b, &c,
+				    &refused, &lost, &meta) != 8)
 		return -EINVAL;
 	u->skip = n;
 	u->skip_hash = h;
+	u->res.refused = refused;
+	u->res.lost = lost;
+	u->res.meta = meta;
 	len[0] = a;
 	len[1] = b;
 	len[2] = c;
 	return 0;
+}
+
+static char *mark_text(const struct unpack *u, const uint64_t len[3])
+{
+	return xasprintf("entry %llu %llx folders %llu losses %llu text %llu bad %llu %llu %llu", (unsigned long long)u->res.entries,
+			 (unsigned long long)name_hash(u->last ? u->last : ""), (unsigned long long)len[0], (unsigned long long)len[1],
+			 (unsigned long long)len[2], (unsigned long long)u->res.refused, (unsigned long long)u->res.lost,
+			 (unsigned long long)u->res.meta);
 }
 
 static int mark(struct unpack *u, struct err *e)
@@ -61,9 +73,7 @@ static int mark(struct unpack *u, struct err *e)
 	if (r < 0)
 		return r;
 	fault_point("unpack.mark.synced");
-	text = xasprintf("entry %llu %llx folders %llu losses %llu text %llu", (unsigned long long)u->res.entries,
-			 (unsigned long long)name_hash(u->last ? u->last : ""), (unsigned long long)len[0], (unsigned long long)len[1],
-			 (unsigned long long)len[2]);
+	text = mark_text(u, len);
 	return u->o->mark(u->o->arg, text, e);
 }
 

@@ -21,7 +21,7 @@ struct unpack_result {
 	uint64_t entries;               /* read from the archive, skipped ones included */
 	uint64_t files, folders, others;/* made in this run */
 	uint64_t bytes;
-	uint64_t refused, lost, meta;   /* listed in losses */
+	uint64_t refused, lost, meta;   /* listed in losses, by earlier runs, too */
 	uint64_t skipped;               /* done by an earlier run */
 };
 
