@@ -39,7 +39,7 @@ night_victim() {
 
 night_backup() {
 	BAC_FILES=/
-	BAC_OPTIONS="signature = SHA1; compression = LZO; aclsupport = yes; xattrsupport = yes; sparse = yes"
+	BAC_OPTIONS="signature = SHA1; compression = LZO; aclsupport = yes; xattrsupport = yes; sparse = yes; onefs = no"  # the recovered /home is a subvolume
 	BAC_EXCLUDE="/proc /sys /dev /run /tmp /boot/efi"
 	BAC_DIR_EXTRA='FileSet { Name = SalvageFS; Include { Options { signature = SHA1; onefs = no }; File = /damaged/home } }
 FileSet { Name = FewFS; Include { Options { signature = SHA1; onefs = no }; File = /etc; File = /home; File = /var/lib/rescue } }
@@ -158,6 +158,9 @@ night_morning() {
 	vm_cut
 	id=$(vm_text | sed -n 's/.*VICTIM-STARTED.* backup \([0-9]*\) .*/\1/p')
 	[ "$(bac_sql "select JobStatus from Job where JobId=$id and JobFiles>20 and JobErrors=0")" = T ] || vm_fail "the catalog does not have job $id"
+	# the machine's own backup has what the next loss would need
+	[ "$(bac_sql "select count(*) from File join Path using (PathId) join Filename using (FilenameId) where JobId=$id and Path='/home/anna/' and Name='letters'")" = 1 ] ||
+		vm_fail "the letter is not in job $id"
 	# what was newer than the backup is in Bacula; the real chain has exactly the jobs that belong to it
 	rm -rf "$lab/newest"; mkdir "$lab/newest"
 	"$RESCUE" bacula restore --quiet --no-skeleton --job-name salvage --to "$lab/newest" --strip /damaged "$lab/vol"
