@@ -27,24 +27,6 @@ int ddrescue_check(const char *from, const char *to, bool space, struct err *e)
 		       str_human_size(have, sizeof(have), v.f_bavail * v.f_frsize), str_human_size(need, sizeof(need), size));
 }
 
-int ddrescue_run(const struct ddrescue *d, struct err *e)
-{
-	AUTO_FREE char *retries = xasprintf("-r%llu", (unsigned long long)d->retries),
-		       *give_up = xasprintf("--timeout=%llus", (unsigned long long)d->timeout_s);
-	const char *argv[] = { "ddrescue", "-d", "-S", retries, d->from, d->to, d->map, d->timeout_s ? give_up : NULL, NULL };
-	struct child c = { .argv = argv };
-	bool was;
-	int r = blk_set_read_only(d->from, true, &was, e);
-
-	if (r == 0)
-		r = child_run(&c, e);
-	if (r < 0 && d->timeout_s && c.exit_code >= 0) {
-		err_clear(e);
-		return 0;
-	}
-	return r;
-}
-
 /* ---- the map ---- */
 
 static int add(struct ddrescue_map *m, unsigned long long off, unsigned long long len, char status)

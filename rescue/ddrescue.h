@@ -2,12 +2,15 @@
 /*
  * ddrescue.h - GNU ddrescue: running it, and reading its map.
  *
- *   struct ddrescue d = { .from = "/dev/sdb2", .to = image, .map = map, .retries = 1 };
+ *   struct ddrescue d = { .from = "/dev/sdb2", .to = image, .map = map, .retries = 1, .resume = step_is_resume(io) };
  *   r = ddrescue_run(&d, &e);                               again with the same map: goes on where it was
  *   r = ddrescue_map_read(map, &m, &e);                     m.bad[0 .. m.n - 1] could not be read
  *   r = ddrescue_view(image, &m, scratch, &cow, &e);        cow->device: the image, in which reading a bad range is an error
  *
  * An image has zeros where nothing could be read: whoever reads it as it is takes them for content. Through the view they stay errors.
+ * The map is kept a second time as IMAGE.map (T74): every few seconds while it runs, and instead of the first where that has no room.
+ * ddrescue itself asks a person then, for ever when there is none, and has cut the first one off before.
+ *
  * Format of the map: GNU ddrescue manual, "Mapfile structure".
  */
 #ifndef RESCUE_DDRESCUE_H
@@ -19,6 +22,9 @@
 struct ddrescue {
 	const char *from, *to, *map;
 	uint64_t retries, timeout_s;    /* 0: until it is done */
+	bool resume;                    /* the same device into the same image as before: the second map counts too */
+	void (*moved)(void *arg, const char *map);      /* the map is there from now on, because the first place is full; or NULL */
+	void *arg;
 };
 
 struct ddrescue_map {
@@ -29,6 +35,7 @@ struct ddrescue_map {
 
 int ddrescue_check(const char *from, const char *to, bool space, struct err *e);        /* is it installed, is there room for all of it? */
 int ddrescue_run(const struct ddrescue *d, struct err *e);
+char *ddrescue_map_best(const struct ddrescue *d);      /* the caller frees */
 int ddrescue_map_parse(const char *text, struct ddrescue_map *ret, struct err *e);
 int ddrescue_map_read(const char *path, struct ddrescue_map *ret, struct err *e);
 void ddrescue_map_free(struct ddrescue_map *m);

@@ -47,6 +47,11 @@ int extract_written(struct extract_run *c, struct copy_result *res, struct err *
 bool extract_is_written(const struct extract_run *c);
 int extract_written_before(struct extract_run *c, struct copy_result *res, struct err *e);
 
+/* extract_image.c: the device into image-to, which c->view shows then. */
+bool extract_has_image(const struct extract_run *c);    /* an earlier run began one */
+int extract_make_image(struct extract_run *c, struct err *e);
+char *extract_image_phase(const struct extract_run *c); /* a file: marks since it is there are about what was read from the image */
+
 /* extract_run.c */
 int extract_climb(struct extract_run *c, const char *after, struct err *e);
 int extract_copy(struct extract_run *c, const char *from, struct copy_result *ret, struct err *e);

@@ -8,8 +8,6 @@
 
 #include "child.h"
 #include "copy_to.h"
-#include "ddrescue.h"
-#include "fault.h"
 #include "fs.h"
 #include "manifest_set.h"
 #include "mnt.h"
@@ -112,16 +110,10 @@ static int check_space(struct extract_run *c, const char *from, struct err *e)
 
 /* ---- copying ---- */
 
-/* A mark from before the image knows nothing of what was read from it. */
-static char *image_phase(const struct extract_run *c)
-{
-	return fs_join(c->dir, "from-image");
-}
-
 static int on_mark(void *arg, const char *text, struct err *e)
 {
 	struct extract_run *c = arg;
-	AUTO_FREE char *phase = image_phase(c);
+	AUTO_FREE char *phase = extract_image_phase(c);
 	int r = c->view && !fs_exists(phase) ? fs_write_atomic(phase, "", 0, 0600, e) : 0;
 
 	return r < 0 ? r : step_mark(c->io, text, e);
@@ -332,36 +324,9 @@ static int from_written(struct extract_run *c, struct err *e)
 	return r;
 }
 
-/* The image in which what could not be read stays an error: nobody takes its zeros for content. */
-static int make_image(struct extract_run *c, struct err *e)
-{
-	AUTO_FREE char *map = fs_join(c->dir, "map"), *phase = image_phase(c);
-	CLEANUP(ddrescue_map_free) struct ddrescue_map m = { 0 };
-	const char *device = c->x->from.real, *image = c->x->image.real;
-	char good[32], lost[32];
-	int r;
-
-	c->anew = !fs_exists(phase);
-	if (c->anew)
-		extract_forget_deeper(c);
-	step_note(c->io, "reading '%s' fails: it is copied into '%s' first", device, image);
-	r = ddrescue_run(&(struct ddrescue){ .from = device, .to = image, .map = map, .retries = 1 }, e);
-	if (r == 0)
-		r = ddrescue_map_read(map, &m, e);
-	if (r < 0)
-		return r;
-	fault_point("extract.image.done");
-	fprintf(c->report, "image '%s' of '%s': %llu bytes read, %llu bytes in %zu places unreadable; map: %s\n", image, device,
-		(unsigned long long)m.good, (unsigned long long)m.lost, m.n, map);
-	if (m.lost)
-		step_degraded(c->io, "image of the device: %s read, %s in %zu places could not be read: see %s",
-			      str_human_size(good, sizeof(good), m.good), str_human_size(lost, sizeof(lost), m.lost), m.n, map);
-	return ddrescue_view(image, &m, c->dir, &c->view, e);
-}
-
 static int from_image(struct extract_run *c, struct err *e)
 {
-	int r = make_image(c, e);
+	int r = extract_make_image(c, e);
 
 	if (r < 0)
 		return r;
@@ -374,7 +339,6 @@ static int from_image(struct extract_run *c, struct err *e)
 
 int extract_run(struct extract_run *c, struct err *e)
 {
-	AUTO_FREE char *map = fs_join(c->dir, "map");
 	bool imaged;
 	int r = 0;
 
@@ -384,7 +348,7 @@ int extract_run(struct extract_run *c, struct err *e)
 	if (!extract_from_device(c->x))
 		return from_folder(c, e);
 	c->stop_at_loss = c->x->image.path;
-	imaged = fs_exists(map);
+	imaged = c->stop_at_loss && extract_has_image(c);
 	if (!c->stop_at_loss || !imaged)
 		r = from_ladder(c, e);
 	if (r < 0 || !c->stop_at_loss || !(imaged || c->lossy))

@@ -57,27 +57,44 @@ static int tell(const struct image_device *d, struct step_io *io, const char *di
 	return step_mark(io, "imaged", e);
 }
 
+static void on_moved(void *arg, const char *map)
+{
+	step_warn(arg, "the state directory has no room for the map of ddrescue: it is kept in '%s', beside the image, going on; do not delete it before "
+		  "the image is whole", map);
+}
+
+static struct ddrescue job(const struct image_device *d, struct step_io *io, const char *map, bool resume)
+{
+	return (struct ddrescue){ .from = d->from.path, .to = d->to.real, .map = map, .retries = d->retries, .timeout_s = d->timeout, .resume = resume,
+				  .moved = on_moved, .arg = io };
+}
+
 static int run(void *self, struct step_io *io, struct err *e)
 {
 	const struct image_device *d = self;
 	const char *dir = step_dir(io, e);
-	AUTO_FREE char *map = dir ? fs_join(dir, "map") : NULL;
+	AUTO_FREE char *map = dir ? fs_join(dir, "map") : NULL, *best = NULL;
+	struct ddrescue job_now;
 	int r;
 
 	if (!map)
 		return e->code;
-	r = ddrescue_run(&(struct ddrescue){ d->from.path, d->to.real, map, d->retries, d->timeout }, e);
+	job_now = job(d, io, map, step_is_resume(io));
+	r = ddrescue_run(&job_now, e);
 	if (r < 0)
 		return r;
-	return tell(d, io, dir, map, e);
+	job_now.resume = true;
+	best = ddrescue_map_best(&job_now);
+	return tell(d, io, dir, best ? best : map, e);
 }
 
 static int verify(void *self, struct step_io *io, struct err *e)
 {
 	const struct image_device *d = self;
 	const char *dir = step_dir(io, e);
-	AUTO_FREE char *map = dir ? fs_join(dir, "map") : NULL;
+	AUTO_FREE char *map = dir ? fs_join(dir, "map") : NULL, *best = NULL;
 	CLEANUP(ddrescue_map_free) struct ddrescue_map m = { 0 };
+	struct ddrescue job_now;
 	struct stat st;
 	int r;
 
@@ -87,7 +104,9 @@ static int verify(void *self, struct step_io *io, struct err *e)
 		err_errno(e, "'%s'", d->to.real);
 		return 0;
 	}
-	r = ddrescue_map_read(map, &m, e);
+	job_now = job(d, io, map, true);
+	best = ddrescue_map_best(&job_now);
+	r = ddrescue_map_read(best ? best : map, &m, e);
 	if (r < 0)
 		return r;
 	if (step_last_mark(io) && (uint64_t)st.st_size <= m.good + m.lost)
@@ -100,7 +119,7 @@ const struct step_type step_image_device = {
 	.name = "image-device",
 	.summary = "Copy a dying device into an image file, good areas first.",
 	.manual = "GNU ddrescue does the reading. Its map is kept in the state directory, so that an interrupted run goes on and a second one only "
-		  "reads what is missing. The device is set read-only first. What could not be read are holes in the image, listed in losses.txt and "
+		  "reads what is missing; and a second time as IMAGE.map beside the image, for a state directory that runs full. The device is set read-only first. What could not be read are holes in the image, listed in losses.txt and "
 		  "losses.jsonl. To get the files out of a dying disk in one go, give extract the option image-to instead.",
 	.opts = opts, .size = sizeof(struct image_device),
 	.effect = STEP_DURABLE, .resume = STEP_FROM_MARK,

@@ -15,7 +15,7 @@ static off_t stop_at = -1;
 /* In front of libc's: what cow_serve() reads with. */
 ssize_t pread(int fd, void *buf, size_t n, off_t off)
 {
-	if (stop_at >= 0 && off + (off_t)n > stop_at) {
+	if (stop_at >= 0 && off <= stop_at && off + (off_t)n > stop_at) {
 		stop_at = -1;
 		raise(SIGSTOP);
 	}

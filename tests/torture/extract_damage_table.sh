@@ -94,7 +94,7 @@ best_restore() {
 	done
 }
 judge() { # NAME: extract's side of the row, and what must hold
-	python3 - "$W/$now.truth" "$W/have" "$(report manifest)" "$(report losses.jsonl)" "$1" "$best" "$most" "$(rung)" <<'PY'
+	python3 - "$W/$now.truth" "$W/have" "$(report manifest)" "$(report losses.jsonl)" "$1" "$best" "$most" "$(rung)" "$rc" <<'PY'
 import json, re, sys
 def hashes(p):
     return {e[66:]: e[:64] for e in open(p, 'rb').read().split(b'\0') if e}
@@ -128,7 +128,7 @@ older = {p for p in other - holes if p in have and ('older' in listed.get(p, set
 unproven = {p for p in other - holes - older if p in have and words.get(p) == 'unproven'}
 lost = other - holes - older - unproven
 false = [p for p in have if words.get(p) in ('good', 'read') and p in truth and have[p] != truth[p] and p not in older and not listed.get(p)]
-told = 'nothing came out, and the exit code says so' if not have else None
+told = not have and int(sys.argv[9]) != 0          # nothing came out, and the exit code says so
 silent = [p for p in lost if p in have or not (told or is_listed(p, {'lost', 'older'}))]
 best = max(int(sys.argv[6]), 0 if sys.argv[7] == '-' else int(sys.argv[7]))
 print('| %s | %d | %s | %d | %d | %d | %d | %s | %s | %s |' % (sys.argv[5], len(truth), '%d' % len(equal) + (' + %d in lost+found' % len(back) if back else ''), len(proven), len(holes), len(older) + len(unproven), len(lost),
