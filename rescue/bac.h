@@ -114,7 +114,10 @@ struct bac_sess_label {
 	char status;                    /* T good, W warnings, E f A bad */
 };
 
-/* -EBADMSG not a label, -EOPNOTSUPP with a sentence: a kind of volume that holds no data of its own (aligned, dedup, cloud). */
+/*
+ * -EBADMSG not a label, -EOPNOTSUPP with a sentence: a kind of volume that holds no data of its own (aligned, dedup), or a label of a version that is
+ * not known (T81).
+ */
 int bac_label_vol(const struct bac_rec *r, struct bac_vol_label *ret, struct err *e);
 void bac_label_vol_free(struct bac_vol_label *l);
 int bac_label_sess(const struct bac_rec *r, struct bac_sess_label *ret);

@@ -4,16 +4,17 @@
 static const struct {
 	const char *id;
 	bool bareos;
+	uint32_t oldest, newest;        /* versions whose label has the fields that we know (T81) */
 	const char *refuse;             /* why we cannot read it, or NULL */
 } ids[] = {
-	{ "Bacula 1.0 immortal\n", false, NULL },
-	{ "Bacula 0.9 mortal\n", false, NULL },
-	{ "Bareos 2.0 immortal\n", true, NULL },
-	{ "Bareos 1.0 immortal\n", true, NULL },
-	{ "Bacula 1.0 Metadata\n", false, "an aligned volume: its data is in another file" },
-	{ "Bacula 1.0 Aligned Data\n", false, "the data half of an aligned volume: give the metadata volume's own copy" },
-	{ "Bacula 1.0 S3 Cloud\n", false, NULL },
-	{ "Bacula 1.0 Dedup\n", false, "a deduplicated volume: its data is in the Storage Daemon's own store" },
+	{ "Bacula 1.0 immortal\n", false, 9, 11, NULL },
+	{ "Bacula 0.9 mortal\n", false, 9, 11, NULL },
+	{ "Bareos 2.0 immortal\n", true, 9, 20, NULL },
+	{ "Bareos 1.0 immortal\n", true, 9, 20, NULL },
+	{ "Bacula 1.0 Metadata\n", false, 0, UINT32_MAX, "an aligned volume: its data is in another file" },
+	{ "Bacula 1.0 Aligned Data\n", false, 0, UINT32_MAX, "the data half of an aligned volume: give the metadata volume's own copy" },
+	{ "Bacula 1.0 S3 Cloud\n", false, 9, UINT32_MAX, NULL },
+	{ "Bacula 1.0 Dedup\n", false, 0, UINT32_MAX, "a deduplicated volume: its data is in the Storage Daemon's own store" },
 };
 
 static int known_id(const char *id)
@@ -47,6 +48,10 @@ int bac_label_vol(const struct bac_rec *r, struct bac_vol_label *ret, struct err
 		return err_set(e, -EBADMSG, "no volume label");
 	if (ids[i].refuse)
 		return err_set(e, -EOPNOTSUPP, "%s", ids[i].refuse);
+	if (l.version < ids[i].oldest || l.version > ids[i].newest)
+		return err_set(e, -EOPNOTSUPP, "its label has version %u, and of %s's the versions %u to %u are known here: read it with the tools of the "
+			       "%s that wrote it", l.version, ids[i].bareos ? "Bareos" : "Bacula", ids[i].oldest, ids[i].newest,
+			       ids[i].bareos ? "Bareos" : "Bacula");
 	l.bareos = ids[i].bareos;
 	vol_times(&c, &l);
 	l.name = xstrdup(bac_str(&c));

@@ -17,9 +17,10 @@ struct gen {
 	int version;                    /* 1, 2, 3 */
 	uint32_t max, number, id, time;
 	bool no_sum, bareos;
+	uint32_t label;                 /* version in the labels; 0: 11, or Bareos' 20 */
 };
 
-#define GEN_INIT { STR_INIT, STR_INIT, 2, 64512, 0, 1, 1000, false, false }
+#define GEN_INIT { STR_INIT, STR_INIT, 2, 64512, 0, 1, 1000, false, false, 0 }
 
 static inline void gen_u32(struct str *s, uint32_t v)
 {
@@ -127,7 +128,7 @@ static inline void gen_vol_label(struct gen *g, const char *name, uint64_t time)
 	struct str s = STR_INIT;
 
 	gen_strz(&s, gen_id(g));
-	gen_u32(&s, g->bareos ? 20 : 11);
+	gen_u32(&s, g->label ? g->label : g->bareos ? 20 : 11);
 	gen_u64(&s, time);
 	gen_u64(&s, time);
 	gen_u64(&s, 0);
@@ -145,7 +146,7 @@ static inline void gen_sess_label(struct gen *g, int32_t fi, uint32_t job, char 
 	struct str s = STR_INIT;
 
 	gen_strz(&s, gen_id(g));
-	gen_u32(&s, g->bareos ? 20 : 11);
+	gen_u32(&s, g->label ? g->label : g->bareos ? 20 : 11);
 	gen_u32(&s, job);
 	gen_u64(&s, time);
 	gen_u64(&s, 0);
