@@ -3,6 +3,7 @@
 #include "bac_console.h"
 
 #include "bac_index.h"
+#include "bac_sd.h"
 #include "child.h"
 #include "fs.h"
 #include "rootmap.h"
@@ -67,8 +68,10 @@ int bac_bextract(const char *volumes, const char *bsr, const char *to, struct st
 	AUTO_FREE char *done = dir ? fs_join(dir, "job.txt") : NULL;
 	uint64_t want, got;
 	size_t len;
-	int r = dir ? bac_index_add(&ix, volumes, e) : e->code;
+	int r = dir ? bac_sd_stopped(volumes, e) : e->code;
 
+	if (r == 0)
+		r = bac_index_add(&ix, volumes, e);
 	if (r == 0)
 		r = fs_read(bsr, 64 * MIB, &text, &len, e);
 	if (r == 0)

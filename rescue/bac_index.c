@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include "bac_sd.h"
 #include "fs.h"
 
 #define HOP (4 * KIB)
@@ -36,7 +37,7 @@ static int add_folder(struct bac_index *ix, const char *path, struct err *e)
 {
 	struct dirent **names;
 	int n = scandir(path, &names, NULL, by_name);
-	size_t before = ix->n_vols;
+	size_t before = ix->n_vols, notes = ix->notes.n;
 
 	if (n < 0)
 		return err_errno(e, "read folder '%s'", path);
@@ -50,15 +51,26 @@ static int add_folder(struct bac_index *ix, const char *path, struct err *e)
 		free(names[i]);
 	}
 	free(names);
-	return ix->n_vols > before ? 0 : err_set(e, -ENODATA, "'%s': no volume in this folder", path);
+	if (ix->n_vols > before)
+		return 0;
+	if (ix->notes.n > notes)
+		return err_set(e, -ENODATA, "'%s': no volume in this folder can be read: %s", path, ix->notes.v[notes]);
+	return err_set(e, -ENODATA, "'%s': no volume in this folder", path);
 }
 
 int bac_index_add(struct bac_index *ix, const char *path, struct err *e)
 {
 	struct stat st;
+	int r;
 
-	if (stat(path, &st) < 0)
-		return err_errno(e, "'%s'", path);
+	r = stat(path, &st) < 0 ? err_errno(e, "'%s'", path) : 0;
+	if (r < 0 || S_ISCHR(st.st_mode)) {
+		int changer = bac_sd_no_changer(path, e);
+
+		r = changer < 0 ? changer : r;
+	}
+	if (r < 0)
+		return r;
 	return S_ISDIR(st.st_mode) ? add_folder(ix, path, e) : add_volume(ix, path, e);
 }
 

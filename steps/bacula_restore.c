@@ -8,6 +8,7 @@
 
 #include "bac_console.h"
 #include "bac_restore.h"
+#include "bac_sd.h"
 #include "fs.h"
 #include "step.h"
 
@@ -126,6 +127,10 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 	int r = check_words(s, e);
 
 	(void)io;
+	if (r == 0 && s->engine != BCONSOLE && missing(&s->volumes))
+		r = bac_sd_no_changer(s->volumes.path, e);
+	if (r == 0 && s->engine == BEXTRACT && s->volumes.real)
+		r = bac_sd_stopped(s->volumes.real, e);
 	if (r < 0)
 		return r;
 	if (missing(&s->to) || missing(&s->volumes) || missing(&s->bsr) || missing(&s->key) || missing(&s->console_config) || missing(&s->fd_config))

@@ -30,7 +30,16 @@ tree_full "$lab/src"
 BAC_DIR_EXTRA='Console { Name = rescue; Password = "conpw"; CommandACL = restore, run, cancel, status, list, llist, .jobs; JobACL = backup-web, restore
   ClientACL = web-01-fd; StorageACL = St; FileSetACL = FS; PoolACL = P; CatalogACL = C; WhereACL = "*all*"; DirectoryACL = "*all*"
 }
-Client { Name = other-fd; Address = 127.0.0.1; FDPort = 1; Catalog = C; Password = "x" }'
+Client { Name = other-fd; Address = 127.0.0.1; FDPort = 1; Catalog = C; Password = "x" }
+'"FileSet { Name = Pipe; Include { Options { readfifo = yes }; File = \"$lab/pipe\" } }
+Job { Name = slow; Type = Backup; Client = web-01-fd; FileSet = Pipe; Storage = St; Pool = P; Messages = M }"
+bac_config
+bac_db
+for i in 0 1; do
+	echo "Device { Name = Drive-$i; Media Type = Tape; Archive Device = \"$lab/robot/$i\"; Random Access = yes; RemovableMedia = no; AlwaysOpen = no; Autochanger = yes }"
+done >>"$lab/etc/sd.conf"
+echo 'Autochanger { Name = Robot; Device = Drive-0, Drive-1; Changer Command = ""; Changer Device = /dev/null }' >>"$lab/etc/sd.conf"
+mkdir -p "$lab/robot/0" "$lab/robot/1"
 bac_start
 bac_run Full
 python3 "$top/tests/bacula/manifest.py" "$lab/src" >"$lab/m"
@@ -49,7 +58,26 @@ says "no volume in this folder"
 run 3 "engine: bconsole" "client: web-01-fd"
 says "a question would hang"
 
-run 7 "engine: bextract" "volumes: $lab/vol" "bsr: $lab/backup-web.bsr"
+# bextract beside a Storage Daemon (T92): a job that waits for a pipe has the volume open; then only the device is named; a changer is no drive
+mkfifo "$lab/pipe"
+slow=$(bac_console "run job=slow level=Full yes" | sed -n 's/.*JobId=\([0-9]*\).*/\1/p' | tail -1)
+i=0
+while ! ls -l "/proc/$bac_pid_sd/fd" | grep -qF "$lab/vol/"; do sleep 0.1; i=$((i + 1)); [ $i -lt 300 ]; done
+run 3 "engine: bextract" "volumes: $lab/vol" "bsr: $lab/backup-web.bsr"
+says "the Storage Daemon (bacula-sd, process $bac_pid_sd) has '$lab/vol/Vol-0001' open: stop it, then type the same command again"
+echo done >"$lab/pipe"
+bac_wait_job "$slow"
+run 3 "engine: bextract" "volumes: $lab/vol/Vol-0001" "bsr: $lab/backup-web.bsr"
+says "the Storage Daemon (bacula-sd, process $bac_pid_sd) uses '$lab/vol/Vol-0001' as its device 'D' and may change it at any time: stop it"
+run 3 "engine: bextract" "volumes: /mnt/Robot" "bsr: $lab/backup-web.bsr"
+says "'/mnt/Robot' is an autochanger, and data is read from a drive: name what one of its drives reads: $lab/robot/0 (Drive-0), $lab/robot/1 (Drive-1)"
+rc=0
+(cd "$lab" && "$RESCUE" bacula list Robot >"$lab/out" 2>&1) || rc=$?
+[ $rc = 1 ] || { echo "exit code $rc"; cat "$lab/out"; exit 1; }
+says "'Robot' is an autochanger, and data is read from a drive"
+# another folder is nobody's
+cp -r "$lab/vol" "$lab/copy"
+run 7 "engine: bextract" "volumes: $lab/copy" "bsr: $lab/backup-web.bsr"
 says "bextract restored"
 [ -e "$lab/to/$lab/src/stays" ]
 
