@@ -75,6 +75,7 @@ bool bac_session_wants(const struct bac_session *s, uint32_t fi);
 struct bac_range bac_session_next(const struct bac_session *s, uint32_t fi);
 struct bac_session bac_session_copy(const struct bac_session *s);
 void bac_session_free(struct bac_session *s);
+bool bac_session_ended_well(const struct bac_session *s);        /* closed, without an error */
 
 /* ---- a plan: sessions in the order in which they are laid over each other ---- */
 struct bac_plan {

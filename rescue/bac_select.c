@@ -35,11 +35,6 @@ static bool same(const char *want, const char *have)
 	return !want || (have && str_eq(want, have));
 }
 
-static bool ended_well(const struct bac_session *s)
-{
-	return s->has_end && (s->status == 'T' || s->status == 'W');
-}
-
 static bool usable(const struct bac_session *s, const struct bac_want *w)
 {
 	if (!s->label.job_id || s->label.type != 'B' || !same(w->client, s->label.client) || !same(w->job, s->label.job) ||
@@ -47,7 +42,7 @@ static bool usable(const struct bac_session *s, const struct bac_want *w)
 		return false;
 	if (w->before && (s->has_end ? s->end_time : s->start_time) > w->before)
 		return false;
-	return w->incomplete || ended_well(s);
+	return w->incomplete || bac_session_ended_well(s);
 }
 
 static bool same_series(const struct bac_session *a, const struct bac_session *b)
@@ -71,7 +66,7 @@ static void note_skipped(struct bac_plan *p, const struct bac_index *ix, const s
 	for (size_t i = 0; i < ix->n_sess; i++) {
 		const struct bac_session *s = &ix->sess[i];
 
-		if (s->label.job_id && same_series(s, series) && s->start_time > after && !ended_well(s) && !w->incomplete &&
+		if (s->label.job_id && same_series(s, series) && s->start_time > after && !bac_session_ended_well(s) && !w->incomplete &&
 		    (!w->before || s->start_time <= w->before))
 			strv_addf(&p->notes, "job %u (%s, level %c) did not end well and is not used; --incomplete uses it", s->label.job_id,
 				  s->label.job, s->label.level);

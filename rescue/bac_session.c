@@ -116,3 +116,8 @@ void bac_plan_free(struct bac_plan *p)
 	strv_free(&p->notes);
 	*p = (struct bac_plan){ 0 };
 }
+
+bool bac_session_ended_well(const struct bac_session *s)
+{
+	return s->has_end && (s->status == 'T' || s->status == 'W');
+}

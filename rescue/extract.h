@@ -11,10 +11,10 @@
 #include "step_io.h"
 
 struct extract {
-	struct opt_path from, to, known, image;
+	struct opt_path from, to, known, image, volumes;
 	struct opt_devices more;
 	struct strv pipe, first, include, exclude;
-	char *since;
+	char *since, *job;
 	int type;
 	uint64_t threads, mark, patience;
 	bool verify, merge;
@@ -28,7 +28,7 @@ struct extract_run {
 	struct cow *view;       /* the device's image */
 	char *trust;            /* a mark that is made up for a second pass over the same folder, or NULL */
 	const struct strv *only;        /* patterns of such a pass */
-	int64_t keep_ns;        /* copy.h */
+	int64_t keep_ns, since; /* copy.h */
 	struct ladder ladder;
 	FILE *report;
 	struct str rungs;       /* JSON list */
@@ -52,12 +52,15 @@ bool extract_has_image(const struct extract_run *c);    /* an earlier run began 
 int extract_make_image(struct extract_run *c, struct err *e);
 char *extract_image_phase(const struct extract_run *c); /* a file: marks since it is there are about what was read from the image */
 
+/* extract_since.c */
+int extract_since_text(const char *text, int64_t *ret, struct err *e);  /* seconds since 1970; INT64_MIN for NULL */
+int extract_since(struct extract_run *c, struct err *e);                /* fills c->since, from volumes, too, and says so */
+
 /* extract_run.c */
 int extract_climb(struct extract_run *c, const char *after, struct err *e);
 int extract_copy(struct extract_run *c, const char *from, struct copy_result *ret, struct err *e);
 
 bool extract_is_stream(const struct extract *x);        /* an archive or a pipe, not a folder */
 bool extract_from_device(const struct extract *x);
-int extract_since(const char *text, int64_t *ret, struct err *e);
 
 #endif

@@ -24,31 +24,6 @@ bool extract_from_device(const struct extract *x)
 	return !x->from.path && stat(x->from.real, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
-int extract_since(const char *text, int64_t *ret, struct err *e)
-{
-	struct tm tm = { 0 };
-	const char *end;
-	char *stop;
-
-	*ret = INT64_MIN;
-	if (!text)
-		return 0;
-	if (*text == '@') {
-		*ret = strtoll(text + 1, &stop, 10);
-		if (text[1] && !*stop)
-			return 0;
-	}
-	end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (!end)
-		end = strptime(text, "%Y-%m-%d %H:%M:%S", &tm);
-	if (!end)
-		end = strptime(text, "%Y-%m-%d", &tm);
-	if (!end || (*end && !str_eq(end, "Z")))
-		return err_set(e, -EINVAL, "since '%s': not a time such as 2026-11-28T18:00:00 or @1795888800", text);
-	*ret = timegm(&tm);
-	return 0;
-}
-
 static void on_tried(void *arg, const char *rung, const char *result)
 {
 	struct extract_run *c = arg;
@@ -97,7 +72,7 @@ static int check_space(struct extract_run *c, const char *from, struct err *e)
 	avail = d.f_bavail * d.f_frsize;
 	c->bytes = used;
 	c->files = s.f_files ? s.f_files - s.f_ffree : 0;
-	if (!c->ladder.at || x->include.n || x->exclude.n || x->since || x->known.path || c->trust || step_is_resume(c->io))
+	if (!c->ladder.at || x->include.n || x->exclude.n || c->since != INT64_MIN || x->known.path || c->trust || step_is_resume(c->io))
 		return 0;
 	if (used > avail)
 		return err_set(e, -ENOSPC, "'%s': too small: %s free, the source holds %s", x->to.real, str_human_size(have, sizeof(have), avail),
@@ -181,7 +156,7 @@ static struct copy_opts copy_options(struct extract_run *c, int src, const char 
 			       .resume = c->trust ? c->trust : c->anew ? NULL : step_last_mark(c->io),
 			       .mark = on_mark, .progress = on_progress, .cancelled = on_cancelled, .arg = c };
 
-	(void)extract_since(x->since, &o.since, NULL);
+	o.since = c->since;
 	return o;
 }
 
@@ -345,6 +320,9 @@ int extract_run(struct extract_run *c, struct err *e)
 	c->from = c->x->from.real;
 	if (extract_is_written(c))
 		return from_written(c, e);
+	r = extract_since(c, e);
+	if (r < 0)
+		return r;
 	if (!extract_from_device(c->x))
 		return from_folder(c, e);
 	c->stop_at_loss = c->x->image.path;

@@ -32,6 +32,9 @@ static const struct opt opts[] = {
 	{ "exclude", OPT_LIST, OPT_FIELD(struct extract, exclude), .help = "Nothing that matches one of these patterns, nor what is below it." },
 	{ "since", OPT_STR, OPT_FIELD(struct extract, since),
 	  .help = "Only files changed since then: 2026-11-28T18:00:00 (UTC) or seconds since 1970 as @1795888800." },
+	{ "since-volumes", OPT_PATH, OPT_FIELD(struct extract, volumes), .access = ACCESS_READ, .excl = "since",
+	  .help = "Only files changed since the newest good backup on these Bacula volumes (a folder, or one file) began: what Bacula does not have." },
+	{ "since-job", OPT_STR, OPT_FIELD(struct extract, job), .help = "The backup job that since-volumes means, where the volumes hold several." },
 	{ "since-manifest", OPT_PATH, OPT_FIELD(struct extract, known), .access = ACCESS_READ,
 	  .help = "Only files that this manifest (of an earlier extract, or of 'rescue manifest') does not have, or has with another mode, owner, "
 		  "size or time." },
@@ -108,10 +111,12 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 {
 	const struct extract *x = self;
 	int64_t since;
-	int r = extract_since(x->since, &since, e);
+	int r = extract_since_text(x->since, &since, e);
 
 	if (r < 0)
 		return r;
+	if (x->job && !x->volumes.path)
+		return err_set(e, -EINVAL, "since-job: needs since-volumes, the folder of the Bacula volumes that say when this job ran");
 	for (size_t i = 0; i < x->first.n; i++)
 		if (x->first.v[i][0] != '/')
 			return err_set(e, -EINVAL, "first '%s': must begin with '/', the top of the source", x->first.v[i]);
