@@ -199,12 +199,15 @@ static void test_resumes_from_a_mark(void **state)
 	full = xstrdup(last_mark);
 	assert_int_equal(sscanf(full, "entry %llu %llx folders %llu", &n, &h, &len), 3);
 	assert_int_equal(n, 4);
-	mark = xasprintf("entry 2 %x folders %llu losses 0 text 0", hash_crc32c(0, "d/one", 5), len);
+	mark = xasprintf("entry 2 %x folders %llu losses 0 text 0 bad 1 2 3", hash_crc32c(0, "d/one", 5), len);
 	assert_int_equal(fs_write_atomic(three, "half", 4, 0600, &e), 0);
 	unlink(two);
 	res = run(archive, to, mark, &e);
 	assert_int_equal(last_code, 0);
 	assert_int_equal(res.skipped, 2);
+	assert_int_equal(res.refused, 1);       /* what earlier runs counted stays counted */
+	assert_int_equal(res.lost, 2);
+	assert_int_equal(res.meta, 3);
 	expect_text(to, "d/three", "3");
 	assert_int_equal(stat(two, &st), 0);
 	assert_int_equal(st.st_nlink, 2);
@@ -212,7 +215,7 @@ static void test_resumes_from_a_mark(void **state)
 	assert_int_equal(st.st_mtim.tv_sec, 1000000000);
 	assert_int_equal(st.st_mtim.tv_nsec, 123456789);
 	assert_int_equal(st.st_mode & 07777, 0750);
-	run(archive, to, "entry 2 1 folders 0 losses 0 text 0", &e);
+	run(archive, to, "entry 2 1 folders 0 losses 0 text 0 bad 0 0 0", &e);
 	assert_int_equal(last_code, -EINVAL);
 	assert_non_null(strstr(e.msg, "this is not the archive that the restore was begun from"));
 	unit_dir_end(dir);
