@@ -98,7 +98,6 @@ struct copy_pool {
 	unsigned int most;
 	_Atomic unsigned int limit;     /* written under copy.lock, at least 1 */
 	bool watched;                   /* a disk of the source rotates, or says so */
-	uint64_t head;                  /* under copy.lock: the inode that was given out last */
 	_Atomic int64_t waited_ns, answers;     /* of the source, since looked */
 	int64_t looked, not_before, hold_ms;    /* ms: last look; no more threads before; how long after the next mistake */
 };

@@ -3,7 +3,7 @@
  * How many threads copy. A flash disk answers faster the more is asked at once. A rotating one reads fastest what lies beside what it read
  * last: one thread has it for itself, in the order of the inodes, and the kernel reads ahead; a second one already sends its head to and fro
  * for every file. The kernel calls a disk rotating unless it knows better, and so every virtual one: where the answers come at once, more
- * threads are let to work, one and then all, and where that was wrong, it is taken back for longer and longer.
+ * threads are let to work, and where that was wrong, it is taken back for longer and longer.
  *
  * Whether a disk rotates: /sys/dev/block/MAJOR:MINOR/queue/rotational (Documentation/ABI/stable/sysfs-block); a partition has it one
  * folder up, and what lies on others (device mapper, md, loop) takes it over from them.
@@ -108,7 +108,7 @@ static void judge(struct copy *c, int64_t mean, int64_t now)
 		p->not_before = now + p->hold_ms;
 		p->hold_ms *= 2;
 	} else if (mean < QUICK_NS && p->limit < p->most && now >= p->not_before) {
-		p->limit = p->limit == 1 ? 2 : p->most; /* that it bears two says that it has no head */
+		p->limit++;
 		pthread_cond_broadcast(&c->more);
 	}
 }
