@@ -125,18 +125,6 @@ static int emit(struct copy_worker *w, int dst, const char *buf, size_t n, uint6
 	return copy_write_at(w, dst, buf + (at - off), (size_t)(end - at), at);
 }
 
-static void hash_zeros(struct copy_worker *w, uint64_t n)
-{
-	static const char zeros[65536];
-
-	while (w->hash && n) {
-		size_t part = n > sizeof(zeros) ? sizeof(zeros) : (size_t)n;
-
-		hash_add(w->hash, zeros, part);
-		n -= part;
-	}
-}
-
 /* One buffer full: read, hashed, written. Bytes, 0 at the end, or -errno of the destination. */
 static ssize_t copy_piece(struct copy_worker *w, int src, int dst, size_t want, uint64_t at)
 {
@@ -197,7 +185,8 @@ static int copy_sparse(struct copy_worker *w, int src, int dst, uint64_t size)
 			data = (off_t)at;       /* no map: all of it is data */
 		if (data < 0 || (uint64_t)data > size)
 			data = (off_t)size;
-		hash_zeros(w, (uint64_t)data - at);
+		if (w->hash)
+			hash_add_zeros(w->hash, (uint64_t)data - at);
 		w->holes += (uint64_t)data - at;
 		at = (uint64_t)data;
 		if (at == size)

@@ -60,14 +60,6 @@ static uint64_t content_of(struct recheck *k, const char *hex)
 
 /* ---- the archive ---- */
 
-static void add_zeros(struct hash *h, uint64_t n)
-{
-	static const char zeros[65536];
-
-	for (; n; n -= n > sizeof(zeros) ? sizeof(zeros) : n)
-		hash_add(h, zeros, n > sizeof(zeros) ? sizeof(zeros) : (size_t)n);
-}
-
 static bool go_on(const struct recheck *k, struct arc_in *in)
 {
 	return !k->c->go_on || k->c->go_on(k->c->arg, k->members, arc_in_offset(in));
@@ -87,13 +79,13 @@ static int read_content(struct recheck *k, struct arc_in *in, uint64_t size, cha
 			return -ECANCELED;
 		if (off < at || off + n > size)
 			return err_set(e, -EBADMSG, "read the content: a piece of it lies where none can be");
-		add_zeros(k->content, off - at);
+		hash_add_zeros(k->content, off - at);
 		hash_add(k->content, buf, n);
 		at = off + n;
 	}
 	if (r < 0)
 		return r;
-	add_zeros(k->content, size - at);
+	hash_add_zeros(k->content, size - at);
 	hash_hex(digest, hash_end(k->content, digest), hex);
 	return 0;
 }
@@ -226,16 +218,21 @@ static int list(struct recheck *k, uint64_t offset, const char *what, const char
 	return 0;
 }
 
+static int missing(struct recheck *k, uint64_t offset, struct err *e)
+{
+	AUTO_FREE char *cut = k->c->damage.code ? xasprintf("the archive cannot be read up to this file: %s", k->c->damage.msg) : NULL;
+
+	return list(k, offset, "lost", cut ? cut : "is not in the archive", e);
+}
+
 /* m: the last member of the line's path, or NULL. */
 static int judge(struct recheck *k, const struct bigsort_rec *line, const struct bigsort_rec *m, struct err *e)
 {
-	AUTO_FREE char *missing = k->c->damage.code ? xasprintf("the archive cannot be read up to this file: %s", k->c->damage.msg)
-						    : xstrdup("is not in the archive");
 	uint64_t at = (line->v[1] & ~IS_LINE) / 2;
 	bool link = m && m->v[1] & LINK;
 
 	if (!m)
-		return list(k, at, "lost", missing, e);
+		return missing(k, at, e);
 	if (link ? !(line->v[1] & LINK) : m->v[2] >> 32 != line->v[2] >> 32)
 		return list(k, at, "lost", "what the archive gives back has another type, size or target", e);
 	if (!link && line->v[3] != NO_HASH && m->v[3] != line->v[3])

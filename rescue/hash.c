@@ -69,6 +69,18 @@ void hash_add(struct hash *h, const void *data, size_t n)
 	}
 }
 
+void hash_add_zeros(struct hash *h, uint64_t n)
+{
+	static const char zeros[65536];
+
+	while (n) {
+		size_t part = n > sizeof(zeros) ? sizeof(zeros) : (size_t)n;
+
+		hash_add(h, zeros, part);
+		n -= part;
+	}
+}
+
 static size_t put64(uint8_t *out, uint64_t v)
 {
 	XXH64_canonical_t c;

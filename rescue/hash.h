@@ -15,6 +15,7 @@ struct hash;
 
 struct hash *hash_new(enum hash_type t);                                /* NULL when the library refuses the algorithm */
 void hash_add(struct hash *h, const void *data, size_t n);
+void hash_add_zeros(struct hash *h, uint64_t n);                        /* what a hole of n bytes reads as */
 size_t hash_end(struct hash *h, uint8_t out[HASH_MAX]);                 /* returns the length; the state is ready for the next message */
 void hash_free(struct hash *h);
 const char *hash_name(enum hash_type t);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bootstrap files, attributes records, ACL texts, one stream record, a File Daemon's configuration: the first byte chooses. */
+/* Bootstrap files, attributes records, ACL texts, one stream record, a File Daemon's and a Storage Daemon's configuration: the first byte chooses. */
 #include "bac_engine.h"
 #include "bac_fd.h"
+#include "bac_sd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,6 +37,10 @@ static void text(int kind, char *s, size_t n)
 		break;
 	case 'f':
 		(void)bac_fd_config(s, "/run/x", 'r', &out, &e);
+		break;
+	case 'd':
+		free(bac_sd_device_of(s, "/backup/volumes"));
+		(void)bac_sd_no_changer_in(s, "/dev/sg0", &e);
 		break;
 	case 's':
 		(void)bac_sign_hash((uint8_t *)s, n);
