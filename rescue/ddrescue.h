@@ -22,7 +22,7 @@
 struct ddrescue {
 	const char *from, *to, *map;
 	uint64_t retries, timeout_s;    /* 0: until it is done */
-	bool resume;                    /* the same device into the same image as before: the second map counts too */
+	bool resume;                    /* the same device into the same image as before: else a second map that is there is another one's */
 	void (*moved)(void *arg, const char *map);      /* the map is there from now on, because the first place is full; or NULL */
 	void *arg;
 };
@@ -35,7 +35,7 @@ struct ddrescue_map {
 
 int ddrescue_check(const char *from, const char *to, bool space, struct err *e);        /* is it installed, is there room for all of it? */
 int ddrescue_run(const struct ddrescue *d, struct err *e);
-char *ddrescue_map_best(const struct ddrescue *d);      /* the caller frees */
+char *ddrescue_map_best(const struct ddrescue *d);      /* of the two, since it was begun; NULL: none. The caller frees */
 int ddrescue_map_parse(const char *text, struct ddrescue_map *ret, struct err *e);
 int ddrescue_map_read(const char *path, struct ddrescue_map *ret, struct err *e);
 void ddrescue_map_free(struct ddrescue_map *m);

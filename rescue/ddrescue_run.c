@@ -34,7 +34,7 @@ static int64_t rescued(const char *path)
 char *ddrescue_map_best(const struct ddrescue *d)
 {
 	AUTO_FREE char *second = second_of(d);
-	int64_t a = rescued(d->map), b = d->resume && fs_exists(d->to) ? rescued(second) : -1;
+	int64_t a = rescued(d->map), b = fs_exists(d->to) ? rescued(second) : -1;
 
 	if (a < 0 && b < 0)
 		return NULL;
@@ -149,11 +149,8 @@ static int put(const struct ddrescue *d, const char *map, struct err *e)
 
 static int run_second(const struct ddrescue *d, const char *second, struct err *e)
 {
-	struct ddrescue again = *d;
-	int r;
+	int r = put(d, second, e);
 
-	again.resume = true;
-	r = put(&again, second, e);
 	if (r < 0)
 		return r;
 	(void)unlink(d->map);           /* what is left of it was cut off */
@@ -170,8 +167,8 @@ int ddrescue_run(const struct ddrescue *d, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (!d->resume)
-		(void)unlink(second);           /* of another image that had this name */
+	if (!d->resume && unlink(second) < 0 && errno != ENOENT)        /* of another image that had this name */
+		return err_errno(e, "remove '%s'", second);
 	if (has_room(d->map) && put(d, d->map, NULL) == 0) {
 		r = run_kept(d, second, e);
 		if (r == 0 || has_room(d->map))

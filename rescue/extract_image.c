@@ -30,27 +30,29 @@ int extract_make_image(struct extract_run *c, struct err *e)
 	AUTO_FREE char *map = fs_join(c->dir, "map"), *phase = extract_image_phase(c), *best = NULL;
 	CLEANUP(ddrescue_map_free) struct ddrescue_map m = { 0 };
 	const char *device = c->x->from.real, *image = c->x->image.real;
-	struct ddrescue d = { .from = device, .to = image, .map = map, .retries = 1, .moved = on_moved, .arg = c->io };
+	struct ddrescue d = { .from = device, .to = image, .map = map, .retries = 1, .moved = on_moved, .arg = c->io,
+			      .resume = step_is_resume(c->io) };
 	char good[32], lost[32];
+	const char *used;
 	int r;
 
 	c->anew = !fs_exists(phase);
 	if (c->anew)
 		extract_forget_deeper(c);
 	step_note(c->io, "reading '%s' fails: it is copied into '%s' first", device, image);
-	d.resume = step_is_resume(c->io);
 	r = ddrescue_run(&d, e);
-	d.resume = true;
-	best = r == 0 ? ddrescue_map_best(&d) : NULL;
-	if (r == 0)
-		r = ddrescue_map_read(best ? best : map, &m, e);
+	if (r < 0)
+		return r;
+	best = ddrescue_map_best(&d);
+	used = best ? best : map;
+	r = ddrescue_map_read(used, &m, e);
 	if (r < 0)
 		return r;
 	fault_point("extract.image.done");
 	fprintf(c->report, "image '%s' of '%s': %llu bytes read, %llu bytes in %zu places unreadable; map: %s\n", image, device,
-		(unsigned long long)m.good, (unsigned long long)m.lost, m.n, map);
+		(unsigned long long)m.good, (unsigned long long)m.lost, m.n, used);
 	if (m.lost)
 		step_degraded(c->io, "image of the device: %s read, %s in %zu places could not be read: see %s",
-			      str_human_size(good, sizeof(good), m.good), str_human_size(lost, sizeof(lost), m.lost), m.n, map);
+			      str_human_size(good, sizeof(good), m.good), str_human_size(lost, sizeof(lost), m.lost), m.n, used);
 	return ddrescue_view(image, &m, c->dir, &c->view, e);
 }

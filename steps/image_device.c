@@ -63,9 +63,9 @@ static void on_moved(void *arg, const char *map)
 		  "the image is whole", map);
 }
 
-static struct ddrescue job(const struct image_device *d, struct step_io *io, const char *map, bool resume)
+static struct ddrescue job(const struct image_device *d, struct step_io *io, const char *map)
 {
-	return (struct ddrescue){ .from = d->from.path, .to = d->to.real, .map = map, .retries = d->retries, .timeout_s = d->timeout, .resume = resume,
+	return (struct ddrescue){ .from = d->from.path, .to = d->to.real, .map = map, .retries = d->retries, .timeout_s = d->timeout, .resume = step_is_resume(io),
 				  .moved = on_moved, .arg = io };
 }
 
@@ -79,11 +79,10 @@ static int run(void *self, struct step_io *io, struct err *e)
 
 	if (!map)
 		return e->code;
-	job_now = job(d, io, map, step_is_resume(io));
+	job_now = job(d, io, map);
 	r = ddrescue_run(&job_now, e);
 	if (r < 0)
 		return r;
-	job_now.resume = true;
 	best = ddrescue_map_best(&job_now);
 	return tell(d, io, dir, best ? best : map, e);
 }
@@ -104,7 +103,7 @@ static int verify(void *self, struct step_io *io, struct err *e)
 		err_errno(e, "'%s'", d->to.real);
 		return 0;
 	}
-	job_now = job(d, io, map, true);
+	job_now = job(d, io, map);
 	best = ddrescue_map_best(&job_now);
 	r = ddrescue_map_read(best ? best : map, &m, e);
 	if (r < 0)
