@@ -4,12 +4,13 @@
 #include <ctype.h>
 #include <time.h>
 
+#include "bac_earlier.h"
 #include "bac_fd.h"
 #include "bac_resume.h"
 #include "child.h"
+#include "fault.h"
 #include "fs.h"
 
-#define ASK_S 90                /* one question to the Director */
 #define START_S 600             /* a restore: it reads the catalog first */
 
 /* Sends commands, gives everything that was printed. The connection itself must have worked. */
@@ -36,7 +37,7 @@ int bac_console_check(const char *config, struct err *e)
 {
 	CLEANUP(str_free) struct str out = STR_INIT;
 
-	return bac_console_ask(config, "version", ASK_S, &out, e);
+	return bac_console_ask(config, "version", BAC_ASK_S, &out, e);
 }
 
 /* Number behind the last "JobId=". 0: none. */
@@ -69,39 +70,22 @@ void bac_console_cancel(const struct bac_console *c, uint64_t id)
 	CLEANUP(str_free) struct str out = STR_INIT;
 	AUTO_FREE char *cmd = xasprintf("cancel jobid=%llu yes", (unsigned long long)id);
 
-	(void)bac_console_ask(c->config, cmd, ASK_S, &out, NULL);
-}
-
-/* The power went while a job ran: the Director may go on waiting for us, and let no other job in. It is cancelled; a job that ended takes no notice. */
-static void cancel_earlier(const struct bac_console *c, const char *note)
-{
-	AUTO_FREE char *text = NULL;
-	size_t len;
-	uint64_t id;
-
-	if (!note || fs_read(note, 64, &text, &len, NULL) < 0 || str_to_u64(str_trim(text), &id) < 0)
-		return;
-	step_note(c->io, "job %llu of the attempt before is cancelled", (unsigned long long)id);
-	bac_console_cancel(c, id);
+	(void)bac_console_ask(c->config, cmd, BAC_ASK_S, &out, NULL);
 }
 
 int bac_console_start(const struct bac_console *c, const char *command, struct str *out, uint64_t *ret, struct err *e)
 {
-	const char *dir = step_dir(c->io, e);
-	AUTO_FREE char *note = dir ? fs_join(dir, "job.started") : NULL, *number = NULL;
 	char words[256];
-	int r;
+	int r = bac_console_ask(c->config, command, c->silence_s > START_S ? c->silence_s : START_S, out, e);
 
-	cancel_earlier(c, note);
-	r = bac_console_ask(c->config, command, c->silence_s > START_S ? c->silence_s : START_S, out, e);
 	if (r < 0)
 		return r;
+	fault_point("bacula.console.started");
 	*ret = job_id_in(str_cstr(out));
 	last_words(str_cstr(out), words, sizeof(words));
 	if (!*ret)
 		return err_set(e, -EIO, "the Director started no job: %s", words);
-	number = xasprintf("%llu\n", (unsigned long long)*ret);
-	return note ? fs_write_atomic(note, number, strlen(number), 0600, e) : 0;
+	return bac_earlier_stop(c, *ret, e);    /* one that came into being while we looked */
 }
 
 /* "   JobFiles: 1,234": the value of a field of llist. */
@@ -141,7 +125,7 @@ static int job_state(const struct bac_console *c, uint64_t id, struct bac_job *r
 	CLEANUP(str_free) struct str out = STR_INIT;
 	AUTO_FREE char *cmd = xasprintf("llist jobid=%llu", (unsigned long long)id);
 	char status[16] = "";
-	int r = bac_console_ask(c->config, cmd, ASK_S, &out, e);
+	int r = bac_console_ask(c->config, cmd, BAC_ASK_S, &out, e);
 
 	if (r < 0)
 		return r;
@@ -161,7 +145,7 @@ static void why_silent(const struct bac_console *c, uint64_t id, char *buf, size
 	AUTO_FREE char *number = xasprintf("%llu ", (unsigned long long)id);
 
 	snprintf(buf, n, "the Director does not say why");
-	if (bac_console_ask(c->config, "status dir", ASK_S, &out, NULL) < 0)
+	if (bac_console_ask(c->config, "status dir", BAC_ASK_S, &out, NULL) < 0)
 		return;
 	strv_split(&lines, str_cstr(&out), "\n");
 	for (size_t i = 0; i < lines.n; i++)
@@ -176,7 +160,7 @@ void bac_console_keep_log(const struct bac_console *c, uint64_t id, struct err *
 	const char *dir = step_dir(c->io, e);
 	AUTO_FREE char *path = dir ? fs_join(dir, "joblog.txt") : NULL;
 
-	if (path && bac_console_ask(c->config, cmd, ASK_S, &out, NULL) == 0)
+	if (path && bac_console_ask(c->config, cmd, BAC_ASK_S, &out, NULL) == 0)
 		(void)fs_write_atomic(path, str_cstr(&out), out.len, 0600, e);
 }
 
@@ -188,7 +172,7 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec;
 }
 
-static bool runs(char status)
+bool bac_job_runs(char status)
 {
 	return strchr("CRFSmMsjcdtpiBaDlL", status) != NULL && status;
 }
@@ -212,7 +196,7 @@ int bac_console_wait(const struct bac_console *c, const char *client, struct bac
 			bac_console_cancel(c, j->id);
 			return err_set(e, -EXDEV, "the Director took client '%s' instead of '%s': does it know that name?", name, client);
 		}
-		if (r == 0 && !runs(j->status))
+		if (r == 0 && !bac_job_runs(j->status))
 			return 0;
 		if (r == 0 && (j->files != last.files || j->bytes != last.bytes || j->status != last.status)) {
 			since = now();
@@ -282,27 +266,40 @@ int bac_console_words(const struct bac_console *c, struct err *e)
 	return r ? r : quoted("folder", c->where, e);
 }
 
+static char *backup_words(const struct bac_console *c, const char *level, struct err *e)
+{
+	AUTO_FREE char *storage = c->storage ? xasprintf(" storage=\"%s\"", c->storage) : NULL, *comment = bac_earlier_comment(c->io, e);
+
+	return comment ? xasprintf("run job=\"%s\" client=\"%s\" fileset=\"%s\" level=%s%s comment=\"%s\" yes", c->job, c->client, c->fileset, level,
+				   storage ? storage : "", comment) : NULL;
+}
+
+static int backup_job(const struct bac_console *c, const char *level, struct bac_job *j, struct err *e)
+{
+	AUTO_FREE char *cmd = backup_words(c, level, e);
+	CLEANUP(str_free) struct str out = STR_INIT;
+	int r = cmd ? bac_console_start(c, cmd, &out, &j->id, e) : e->code;
+
+	if (r == 0)
+		r = bac_console_wait(c, c->client, NULL, j, e);
+	if (r < 0 && j->id)
+		bac_console_keep_log(c, j->id, NULL);
+	return r < 0 ? r : bac_console_judge(c, j, false, e);
+}
+
 int bac_console_backup(const struct bac_console *c, const char *level, struct bac_job *ret, struct err *e)
 {
-	AUTO_FREE char *cmd = xasprintf("run job=\"%s\" client=\"%s\" fileset=\"%s\" level=%s%s%s%s yes", c->job, c->client, c->fileset, level,
-					c->storage ? " storage=\"" : "", c->storage ? c->storage : "", c->storage ? "\"" : "");
-	CLEANUP(str_free) struct str out = STR_INIT;
 	struct bac_fd fd = BAC_FD_INIT;
-	struct bac_job j = { 0 };
 	int r = bac_console_words(c, e);
 
+	*ret = (struct bac_job){ 0 };
+	if (r == 0)
+		r = bac_earlier_stop(c, 0, e);
 	if (r == 0 && c->fd_config)
 		r = bac_fd_start(&fd, c->fd_config, step_runtime_dir(c->io), 'b', e);
 	if (r == 0)
-		r = bac_console_start(c, cmd, &out, &j.id, e);
-	if (r == 0)
-		r = bac_console_wait(c, c->client, NULL, &j, e);
-	if (r < 0 && j.id)
-		bac_console_keep_log(c, j.id, NULL);
-	if (r == 0)
-		r = bac_console_judge(c, &j, false, e);
+		r = backup_job(c, level, ret, e);
 	bac_fd_stop(&fd);
-	*ret = j;
 	return r;
 }
 

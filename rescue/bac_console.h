@@ -38,18 +38,20 @@ int bac_console_holds(struct step_io *io, struct err *e);
 int bac_console_in_catalog(const struct bac_console *c, uint64_t min_files, struct err *e);
 int bac_bextract(const char *volumes, const char *bsr, const char *to, struct step_io *io, struct err *e);
 
-
-/* ---- shared by bac_console.c and bac_console_restore.c ---- */
+/* ---- shared by bac_console.c, bac_console_restore.c and bac_earlier.c ---- */
 
 struct bac_resume;
+
+#define BAC_ASK_S 90            /* time for one question to the Director */
 
 /* Sends commands, gives everything that was printed. The connection itself must have worked. */
 int bac_console_ask(const char *config, const char *commands, uint64_t timeout_s, struct str *out, struct err *e);
 /* Words of the plan that would change a command are refused. */
 int bac_console_words(const struct bac_console *c, struct err *e);
-/* A job of an earlier attempt is cancelled first. out: what the Director said. */
+/* The command has the step's comment (bac_earlier.h). out: what the Director said. */
 int bac_console_start(const struct bac_console *c, const char *command, struct str *out, uint64_t *ret, struct err *e);
 int bac_console_wait(const struct bac_console *c, const char *client, struct bac_resume *resume, struct bac_job *j, struct err *e);
+bool bac_job_runs(char status);         /* JobStatus of the catalog: it waits or runs */
 void bac_console_cancel(const struct bac_console *c, uint64_t id);
 void bac_console_keep_log(const struct bac_console *c, uint64_t id, struct err *e);
 /* `resumed`: files of an earlier attempt are there, so that none may be missing. */

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <time.h>
 
+#include "bac_earlier.h"
 #include "bac_fd.h"
 #include "bac_index.h"
 #include "bac_remain.h"
@@ -61,12 +62,12 @@ static int keep_selected(const struct bac_console *c, const char *text, struct e
 	return n ? fs_write_atomic(path, p, n, 0600, e) : 0;
 }
 
-static char *restore_words(const struct bac_console *c, const struct bac_resume *resume)
+static char *restore_words(const struct bac_console *c, const struct bac_resume *resume, struct err *e)
 {
-	AUTO_FREE char *which = which_jobs(c, resume);
+	AUTO_FREE char *which = which_jobs(c, resume), *comment = bac_earlier_comment(c->io, e);
 
-	return xasprintf("restore client=\"%s\" restoreclient=\"%s\" fileset=\"%s\" where=\"%s\" restorejob=\"%s\" replace=%s %s all yes",
-			 c->client, c->restore_client, c->fileset, c->where, c->job, resume->goes_on ? "ifolder" : "always", which);
+	return comment ? xasprintf("restore client=\"%s\" restoreclient=\"%s\" fileset=\"%s\" where=\"%s\" comment=\"%s\" restorejob=\"%s\" replace=%s %s all yes",
+				   c->client, c->restore_client, c->fileset, c->where, comment, c->job, resume->goes_on ? "ifolder" : "always", which) : NULL;
 }
 
 /* ---- what need not be sent again ---- */
@@ -103,23 +104,34 @@ static uint64_t count_selected(const char *text)
 	return n;
 }
 
-/* The whole job, or what is missing of it. Did the Director understand another set of files than we, then that job is not wanted. */
-static int start(const struct bac_console *c, const struct bac_resume *resume, uint64_t *ret, struct err *e)
+/* The Director understood another set of files than we: that job is not wanted. */
+static int start_again(const struct bac_console *c, const char *all, uint64_t selected, uint64_t left, struct str *out, uint64_t *ret, struct err *e)
 {
-	AUTO_FREE char *words = restore_words(c, resume), *all = xasprintf("%s done", words), *part = NULL;
-	CLEANUP(bac_remain_free) struct bac_remain rest = { 0 };
-	CLEANUP(str_free) struct str out = STR_INIT;
 	int r;
 
+	step_warn(c->io, "the Director selected %llu files where %llu are missing, all are sent again", (unsigned long long)selected, (unsigned long long)left);
+	str_reset(out);
+	r = bac_earlier_stop(c, 0, e);
+	return r < 0 ? r : bac_console_start(c, all, out, ret, e);
+}
+
+/* The whole job, or what is missing of it. */
+static int start(const struct bac_console *c, const struct bac_resume *resume, uint64_t *ret, struct err *e)
+{
+	AUTO_FREE char *words = restore_words(c, resume, e), *all = words ? xasprintf("%s done", words) : NULL, *part = NULL;
+	CLEANUP(bac_remain_free) struct bac_remain rest = { 0 };
+	CLEANUP(str_free) struct str out = STR_INIT;
+	uint64_t selected;
+	int r;
+
+	if (!words)
+		return e->code;
 	look_what_remains(c, resume, words, &rest);
 	part = rest.out ? xasprintf("%s\n%sdone", words, str_cstr(&rest.commands)) : NULL;
 	r = bac_console_start(c, part ? part : all, &out, ret, e);
-	if (r == 0 && part && count_selected(str_cstr(&out)) != rest.left) {
-		step_warn(c->io, "the Director selected %llu files where %llu are missing, all are sent again",
-			  (unsigned long long)count_selected(str_cstr(&out)), (unsigned long long)rest.left);
-		str_reset(&out);
-		r = bac_console_start(c, all, &out, ret, e);    /* cancels the job before */
-	}
+	selected = r == 0 ? count_selected(str_cstr(&out)) : 0;
+	if (r == 0 && part && selected != rest.left)
+		r = start_again(c, all, selected, rest.left, &out, ret, e);
 	return r < 0 ? r : keep_selected(c, str_cstr(&out), e);
 }
 
@@ -145,6 +157,8 @@ int bac_console_restore(const struct bac_console *c, struct err *e)
 	struct bac_resume resume;
 	int r = bac_console_words(c, e);
 
+	if (r == 0)
+		r = bac_earlier_stop(c, 0, e);
 	if (r == 0)
 		r = bac_resume_begin(&resume, c->io, c->where, e);
 	if (r == 0 && c->fd_config)
