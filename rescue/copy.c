@@ -150,7 +150,7 @@ static bool wait_over(struct copy *c)
 	return over;
 }
 
-/* A mark costs a sync of the destination: the slower that is, the rarer. */
+/* A mark costs a sync of the destination: where that is slow, half of the time is left for other things. */
 static void *marker_main(void *arg)
 {
 	struct copy *c = arg;
@@ -167,7 +167,7 @@ static void *marker_main(void *arg)
 		if (r < 0)
 			copy_fatal(c, r, "%s", e.msg);
 		took = seconds() - t0;
-		next = seconds() + (took * 4 > (double)c->o->mark_s ? took * 4 : (double)c->o->mark_s);
+		next = seconds() + (took > (double)c->o->mark_s ? took : (double)c->o->mark_s);
 	}
 	return NULL;
 }

@@ -7,6 +7,7 @@
 #include "copy_int.h"
 
 #define DEPTH 3
+#define FLUSH (16 * MIB)        /* what is in the cache goes to the disk in pieces of this */
 
 struct copy_behind {
 	struct copy_worker *w;
@@ -18,8 +19,19 @@ struct copy_behind {
 	struct { size_t n; uint64_t off; } q[DEPTH];
 	unsigned int filled, written;   /* counts; buffer of number i is i % DEPTH */
 	bool end;
+	uint64_t unflushed;
 	int err;                        /* the first error: nothing is written after it */
 };
+
+/* Where the cache cannot be passed by: nobody else would begin to write for some seconds, and the disk would have nothing to do until the next mark. */
+static void flush(struct copy_behind *b, size_t n, uint64_t off)
+{
+	b->unflushed += n;
+	if (b->w->direct_dst || b->unflushed < FLUSH)
+		return;
+	(void)sync_file_range(b->dst, (off64_t)(off + n - b->unflushed), (off64_t)b->unflushed, SYNC_FILE_RANGE_WRITE);
+	b->unflushed = 0;
+}
 
 static void *behind_main(void *arg)
 {
@@ -37,6 +49,8 @@ static void *behind_main(void *arg)
 		pthread_mutex_unlock(&b->lock);
 		if (!b->err)
 			r = copy_write_at(b->w, b->dst, b->buf[i], b->q[i].n, b->q[i].off);
+		if (r == 0 && !b->err)
+			flush(b, b->q[i].n, b->q[i].off);
 		pthread_mutex_lock(&b->lock);
 		if (r < 0)
 			b->err = r;

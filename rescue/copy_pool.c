@@ -108,7 +108,7 @@ static void judge(struct copy *c, int64_t mean, int64_t now)
 		p->not_before = now + p->hold_ms;
 		p->hold_ms *= 2;
 	} else if (mean < QUICK_NS && p->limit < p->most && now >= p->not_before) {
-		p->limit++;
+		p->limit = 2 * p->limit < p->most ? 2 * p->limit : p->most;
 		pthread_cond_broadcast(&c->more);
 	}
 }

@@ -61,20 +61,21 @@ table() { # WHAT FROM TO TOOL...: the first tool is ours. Round by round, so tha
 }
 
 echo "load when it begins: $(cut -d' ' -f1-3 /proc/loadavg)"
+# The whole image is there from the beginning and nothing of it is discarded: who writes to it first would pay for its blocks, or for its memory.
 for where in ${WHERE:-tmpfs disk}; do
 	mkdir -p "$W/images"
 	[ $where = disk ] || mount -t tmpfs -o size=90% tmpfs "$W/images"
 	for fs in ${FS:-btrfs ext4 xfs}; do
 		for i in src dst; do
-			truncate -s "${SIZE:-12G}" "$W/images/$i"
+			dd if=/dev/zero of="$W/images/$i" bs=1M iflag=fullblock,count_bytes count="${SIZE:-12G}" status=none
 			loop_file "$W/images/$i"
 			case $fs in
-			btrfs) mkfs.btrfs -qf "$LOOP" >/dev/null 2>&1 ;;
-			ext4) mkfs.ext4 -qF "$LOOP" ;;
-			xfs) mkfs.xfs -qf "$LOOP" ;;
+			btrfs) mkfs.btrfs -qKf "$LOOP" >/dev/null 2>&1 ;;
+			ext4) mkfs.ext4 -qF -E nodiscard "$LOOP" ;;
+			xfs) mkfs.xfs -qKf "$LOOP" ;;
 			esac
 			mkdir -p "$W/$i"
-			mount "$LOOP" "$W/$i"
+			mount -o nodiscard "$LOOP" "$W/$i"
 		done
 		mkdir "$W/src/tree" "$W/src/big"
 		cp -a --one-file-system "$TREE/." "$W/src/tree"
