@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bootstrap files, attributes records, ACL texts, one stream record, a File Daemon's and a Storage Daemon's configuration: the first byte chooses. */
+/*
+ * Bootstrap files, attributes records, ACL texts, one stream record, a File Daemon's and a Storage Daemon's configuration, a Director's list
+ * of jobs: the first byte chooses.
+ */
+#include "bac_earlier.h"
 #include "bac_engine.h"
 #include "bac_fd.h"
 #include "bac_sd.h"
@@ -15,6 +19,18 @@ static void bsr(const char *text, size_t n)
 	(void)bac_bsr_plan(&ix, text, n, "fuzz", &plan, &e);
 	bac_plan_free(&plan);
 	bac_index_free(&ix);
+}
+
+static void jobs(const char *text)
+{
+	uint64_t ids[4];
+	size_t n = bac_earlier_find(text, "rescue 1", ids, 4);
+
+	if (n > 4)
+		abort();
+	for (size_t i = 0; i < n; i++)
+		if (!ids[i])
+			abort();
 }
 
 static void text(int kind, char *s, size_t n)
@@ -41,6 +57,9 @@ static void text(int kind, char *s, size_t n)
 	case 'd':
 		free(bac_sd_device_of(s, "/backup/volumes"));
 		(void)bac_sd_no_changer_in(s, "/dev/sg0", &e);
+		break;
+	case 'j':
+		jobs(s);
 		break;
 	case 's':
 		(void)bac_sign_hash((uint8_t *)s, n);
