@@ -89,36 +89,42 @@ int bac_console_start(const struct bac_console *c, const char *command, struct s
 	return 0;
 }
 
-/* "   JobFiles: 1,234": the value of a field of llist. */
+char *bac_llist_value(char *line, const char *key)
+{
+	size_t k = strlen(key);
+	char *l = str_trim(line);
+
+	return strncasecmp(l, key, k) == 0 && l[k] == ':' ? str_trim(l + k + 1) : NULL;
+}
+
+uint64_t bac_llist_number(const char *text)
+{
+	uint64_t n = 0;
+
+	for (; *text; text++)
+		if (isdigit((unsigned char)*text))
+			n = 10 * n + (uint64_t)(*text - '0');
+	return n;
+}
+
 static bool field(const char *text, const char *key, char *buf, size_t n)
 {
 	CLEANUP(strv_free) struct strv lines = STRV_INIT;
-	size_t k = strlen(key);
+	const char *v = NULL;
 
 	strv_split(&lines, text, "\n");
-	for (size_t i = 0; i < lines.n; i++) {
-		char *l = str_trim(lines.v[i]);
-
-		if (strncasecmp(l, key, k) != 0 || l[k] != ':')
-			continue;
-		snprintf(buf, n, "%s", str_trim(l + k + 1));
-		return true;
-	}
-	return false;
+	for (size_t i = 0; i < lines.n && !v; i++)
+		v = bac_llist_value(lines.v[i], key);
+	if (v)
+		snprintf(buf, n, "%s", v);
+	return v != NULL;
 }
 
 static uint64_t count(const char *text, const char *key)
 {
-	char buf[64], digits[64];
-	size_t n = 0;
+	char buf[64];
 
-	if (!field(text, key, buf, sizeof(buf)))
-		return 0;
-	for (const char *p = buf; *p; p++)
-		if (isdigit((unsigned char)*p))
-			digits[n++] = *p;
-	digits[n] = '\0';
-	return strtoull(digits, NULL, 10);
+	return field(text, key, buf, sizeof(buf)) ? bac_llist_number(buf) : 0;
 }
 
 static int job_state(const struct bac_console *c, uint64_t id, struct bac_job *ret, char *client, size_t n, struct err *e)

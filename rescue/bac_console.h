@@ -51,6 +51,9 @@ int bac_console_words(const struct bac_console *c, struct err *e);
 /* The command has the step's comment (bac_earlier.h). out: what the Director said. */
 int bac_console_start(const struct bac_console *c, const char *command, struct str *out, uint64_t *ret, struct err *e);
 int bac_console_wait(const struct bac_console *c, const char *client, struct bac_resume *resume, struct bac_job *j, struct err *e);
+/* One line of what llist prints, "   JobFiles: 1,234": its value if `key` is its name, else NULL. Within `line`, which is cut. */
+char *bac_llist_value(char *line, const char *key);
+uint64_t bac_llist_number(const char *text);    /* "1,234" */
 bool bac_job_runs(char status);         /* JobStatus of the catalog: it waits or runs */
 void bac_console_cancel(const struct bac_console *c, uint64_t id);
 void bac_console_keep_log(const struct bac_console *c, uint64_t id, struct err *e);

@@ -39,26 +39,6 @@ char *bac_earlier_comment(struct step_io *io, struct err *e)
 	return fs_write_atomic(path, text, strlen(text), 0600, e) < 0 ? NULL : TAKE_PTR(text);
 }
 
-/* "   JobStatus: R" is the value of "JobStatus"; NULL: the line is another one */
-static const char *value(char *line, const char *key)
-{
-	size_t k = strlen(key);
-	char *l = str_trim(line);
-
-	return strncasecmp(l, key, k) == 0 && l[k] == ':' ? str_trim(l + k + 1) : NULL;
-}
-
-/* "1,234" */
-static uint64_t number(const char *text)
-{
-	uint64_t n = 0;
-
-	for (; *text; text++)
-		if (*text >= '0' && *text <= '9')
-			n = 10 * n + (uint64_t)(*text - '0');
-	return n;
-}
-
 size_t bac_earlier_find(const char *text, const char *comment, uint64_t *ids, size_t n)
 {
 	CLEANUP(strv_free) struct strv lines = STRV_INIT;
@@ -70,12 +50,12 @@ size_t bac_earlier_find(const char *text, const char *comment, uint64_t *ids, si
 	for (size_t i = 0; i < lines.n; i++) {
 		const char *v;
 
-		if ((v = value(lines.v[i], "JobId"))) {
-			id = number(v);
+		if ((v = bac_llist_value(lines.v[i], "JobId"))) {
+			id = bac_llist_number(v);
 			runs = false;
-		} else if ((v = value(lines.v[i], "JobStatus")))
+		} else if ((v = bac_llist_value(lines.v[i], "JobStatus")))
 			runs = bac_job_runs(*v);
-		else if ((v = value(lines.v[i], "Comment")) && str_eq(v, comment) && id && runs && found < n)
+		else if ((v = bac_llist_value(lines.v[i], "Comment")) && str_eq(v, comment) && id && runs && found < n)
 			ids[found++] = id;
 	}
 	return found;
@@ -91,42 +71,30 @@ static int find(const struct bac_console *c, const char *comment, uint64_t *ids,
 	return r;
 }
 
-struct told {
-	uint64_t ids[MANY];
-	size_t n;
-};
-
-static bool is_in(const struct told *t, uint64_t id)
+/* Each job once, for the Director takes its time: jobs come with rising numbers, `told` is the last one. Gives how many run still. */
+static size_t cancel(const struct bac_console *c, const uint64_t *ids, size_t n, uint64_t except, uint64_t *told)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (t->ids[i] == id)
-			return true;
-	return false;
-}
-
-/* Each job once: the Director takes its time. Gives how many run still. */
-static size_t cancel(const struct bac_console *c, const uint64_t *ids, size_t n, uint64_t except, struct told *told)
-{
+	uint64_t newest = *told;
 	size_t others = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (ids[i] == except)
 			continue;
 		others++;
-		if (is_in(told, ids[i]) || told->n == MANY)
+		if (ids[i] <= *told)
 			continue;
-		told->ids[told->n++] = ids[i];
+		newest = ids[i] > newest ? ids[i] : newest;
 		step_note(c->io, "job %llu of the attempt before is cancelled", (unsigned long long)ids[i]);
 		bac_console_cancel(c, ids[i]);
 	}
+	*told = newest;
 	return others;
 }
 
 int bac_earlier_stop(const struct bac_console *c, uint64_t except, struct err *e)
 {
 	AUTO_FREE char *comment = kept_comment(c->io);
-	struct told told = { .n = 0 };
-	uint64_t ids[MANY];
+	uint64_t ids[MANY], told = 0;
 	size_t n;
 
 	for (int waited = 0; comment && waited < WAIT_MS && !step_cancelled(c->io); waited += LOOK_MS) {

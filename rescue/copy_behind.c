@@ -26,8 +26,10 @@ struct copy_behind {
 /* Where the cache cannot be passed by: nobody else would begin to write for some seconds, and the disk would have nothing to do until the next mark. */
 static void flush(struct copy_behind *b, size_t n, uint64_t off)
 {
+	if (b->w->direct_dst)
+		return;
 	b->unflushed += n;
-	if (b->w->direct_dst || b->unflushed < FLUSH)
+	if (b->unflushed < FLUSH)
 		return;
 	(void)sync_file_range(b->dst, (off64_t)(off + n - b->unflushed), (off64_t)b->unflushed, SYNC_FILE_RANGE_WRITE);
 	b->unflushed = 0;

@@ -62,12 +62,22 @@ table() { # WHAT FROM TO TOOL...: the first tool is ours. Round by round, so tha
 
 echo "load when it begins: $(cut -d' ' -f1-3 /proc/loadavg)"
 # The whole image is there from the beginning and nothing of it is discarded: who writes to it first would pay for its blocks, or for its memory.
+# Two of them in memory must leave room for what is copied to be in the cache, too; if they do not, they grow as before, and that is said.
+image() { # WHERE FILE
+	local size=$(($(numfmt --from=iec "${SIZE:-12G}") / 1048576)) memory=$(($(awk '/^MemTotal/ {print $2}' /proc/meminfo) / 1024))
+	if [ "$1" = tmpfs ] && [ $((size * 2)) -gt $((memory * 6 / 10)) ]; then
+		echo "two images of $size MiB are much for $memory MiB of memory: the first round may be slow, SIZE makes them smaller"
+		truncate -s "${size}M" "$2"
+	else
+		dd if=/dev/zero of="$2" bs=1M count=$size status=none
+	fi
+}
 for where in ${WHERE:-tmpfs disk}; do
 	mkdir -p "$W/images"
 	[ $where = disk ] || mount -t tmpfs -o size=90% tmpfs "$W/images"
 	for fs in ${FS:-btrfs ext4 xfs}; do
 		for i in src dst; do
-			dd if=/dev/zero of="$W/images/$i" bs=1M iflag=fullblock,count_bytes count="${SIZE:-12G}" status=none
+			image "$where" "$W/images/$i"
 			loop_file "$W/images/$i"
 			case $fs in
 			btrfs) mkfs.btrfs -qKf "$LOOP" >/dev/null 2>&1 ;;
