@@ -255,6 +255,7 @@ static int copy_any(struct copy_worker *w, int src, int dst, const struct statx 
 	if (!sparse)
 		copy_direct_begin(w, src, dst, st->stx_size);
 	r = copy_content(w, src, dst, st, sparse);
+	copy_direct_end(w, src, st->stx_size);
 	if (dst >= 0 && w->n_bad)
 		punch_bad(w, dst, st->stx_size);
 	if (dst >= 0 && (r == 0 || r == -ENODATA) && (sparse || w->n_bad) && ftruncate(dst, (off_t)st->stx_size) < 0)

@@ -2,15 +2,16 @@
 /*
  * Past the page cache. A copy reads every byte once and writes it once, so the cache only costs: two more passes through memory for each byte
  * (a third of the time on a machine whose disks are fast), and what other programs had in it. Small files stay with the cache: there the
- * kernel gathers many into one write; and so do reads of a rotating disk, which the kernel reads ahead while we write. open(2), O_DIRECT; a
- * filesystem that does not want it says EINVAL, and is asked the usual way.
+ * kernel gathers many into one write, and reading them directly gains nothing; but they leave it at once, because memory that was used a
+ * moment ago is quicker to use again than memory that nobody touched for long. Reads of a rotating disk go through it, too: the kernel reads
+ * ahead while we write. open(2), O_DIRECT; a filesystem that does not want it says EINVAL, and is asked the usual way.
  */
 #include "copy_int.h"
 
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
-#define READ_MIN (128 * KIB)
+#define READ_MIN (16 * KIB)
 #define WRITE_MIN (1 * MIB)
 #define UNIT 4096               /* no block device in use wants more */
 #ifndef XFS_SUPER_MAGIC
@@ -72,10 +73,16 @@ static bool reserve(int dst, uint64_t size)
 
 void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size)
 {
-	bool alone = w->c->pool.watched && w->c->pool.limit == 1;
+	bool alone = w->c->pool.rotates && w->c->pool.limit == 1;
 
 	w->direct_src = size >= READ_MIN && !alone && set_direct(src, true);
 	w->direct_dst = dst >= 0 && size >= WRITE_MIN && w->c->dst_direct && reserve(dst, size) && set_direct(dst, true);
+}
+
+void copy_direct_end(struct copy_worker *w, int src, uint64_t size)
+{
+	if (!w->direct_src && size <= COPY_BUF)
+		(void)posix_fadvise(src, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 /* Reads up to n bytes; buf has room for n rounded up to UNIT. */

@@ -95,9 +95,10 @@ struct copy_linkmap;                    /* archive destinations: inode -> first 
 
 /* How many workers have a task at once. */
 struct copy_pool {
-	unsigned int most;
+	unsigned int most, few;         /* few: unless they mostly wait for the source */
 	_Atomic unsigned int limit;     /* written under copy.lock, at least 1 */
-	bool watched;                   /* a disk of the source rotates, or says so */
+	bool rotates;                   /* a disk of the source, or it says so */
+	bool watched;                   /* the limit may change */
 	_Atomic int64_t waited_ns, answers;     /* of the source, since looked */
 	int64_t looked, not_before, hold_ms;    /* ms: last look; no more threads before; how long after the next mistake */
 };
@@ -222,6 +223,7 @@ void copy_tear_down(struct copy *c);
 bool copy_direct_possible(int dst);
 /* dst -1: nothing is written. From here on the descriptors are used with the next two only. */
 void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size);
+void copy_direct_end(struct copy_worker *w, int src, uint64_t size);    /* the file is read */
 ssize_t copy_direct_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);            /* like pread(2) */
 ssize_t copy_direct_write(struct copy_worker *w, int fd, const char *buf, size_t n, uint64_t off);     /* like pwrite(2) */
 char *copy_buffer_get(struct copy *c);                  /* COPY_BUF bytes, aligned for them; of any content */

@@ -5,12 +5,17 @@
  * for every file. The kernel calls a disk rotating unless it knows better, and so every virtual one: where the answers come at once, more
  * threads are let to work, and where that was wrong, it is taken back for longer and longer.
  *
+ * The destination has a say, too: who makes files in one btrfs subvolume waits for others at the root of its tree, so that six threads on two
+ * processors take an eighth more time than three, unless most of their time goes into waiting for the source.
+ *
  * Whether a disk rotates: /sys/dev/block/MAJOR:MINOR/queue/rotational (Documentation/ABI/stable/sysfs-block); a partition has it one
  * folder up, and what lies on others (device mapper, md, loop) takes it over from them.
  */
 #include "copy_int.h"
 
+#include <linux/magic.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "fs.h"
@@ -22,6 +27,7 @@
 #define QUICK_NS 250000         /* a mean that no moving head reaches, unless files lie in a row */
 #define SLOW_NS 3000000         /* a mean that only a moving head has, also where six threads wait for two processors */
 #define HOLD_MS 5000            /* after the first mistake; then twice as long each time */
+#define MOSTLY 0.7              /* of the time of all threads, waited for the source */
 
 static bool rotates(const char *node)
 {
@@ -62,14 +68,28 @@ static unsigned int most(const struct copy_opts *o)
 	return cpus < 2 ? 4 : cpus > 16 ? 32 : (unsigned int)cpus * 2 + 2;
 }
 
+/* As many as the destination likes. */
+static unsigned int few(const struct copy_opts *o, unsigned int most)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct statfs fs;
+
+	if (o->threads || o->dst < 0 || fstatfs(o->dst, &fs) < 0 || fs.f_type != BTRFS_SUPER_MAGIC)
+		return most;
+	return cpus > 0 && cpus + 1 < (long)most ? (unsigned int)cpus + 1 : most;
+}
+
 void copy_pool_init(struct copy *c)
 {
 	AUTO_FREE char *src = xasprintf("/proc/self/fd/%d", c->o->src);
+	struct copy_pool *p = &c->pool;
 
-	c->pool.most = most(c->o);
-	c->pool.watched = !c->o->threads && any_rotates(src);
-	c->pool.limit = c->pool.watched ? 1 : c->pool.most;
-	c->pool.hold_ms = HOLD_MS;
+	p->most = most(c->o);
+	p->few = few(c->o, p->most);
+	p->rotates = !c->o->threads && any_rotates(src);
+	p->watched = p->rotates || p->few < p->most;
+	p->limit = p->rotates ? 1 : p->few;
+	p->hold_ms = HOLD_MS;
 }
 
 bool copy_pool_room(const struct copy *c)
@@ -98,17 +118,18 @@ void copy_pool_answered(struct copy_worker *w)
 	atomic_fetch_add_explicit(&w->c->pool.answers, 1, memory_order_relaxed);
 }
 
-/* Under c->lock. */
-static void judge(struct copy *c, int64_t mean, int64_t now)
+/* Under c->lock. `share` of the time was spent waiting. */
+static void judge(struct copy *c, int64_t mean, double share, int64_t now)
 {
 	struct copy_pool *p = &c->pool;
+	unsigned int top = share > MOSTLY ? p->most : p->few;
 
-	if (mean > SLOW_NS && p->limit > 1) {
+	if (p->rotates && mean > SLOW_NS && p->limit > 1) {
 		p->limit = 1;
 		p->not_before = now + p->hold_ms;
 		p->hold_ms *= 2;
-	} else if (mean < QUICK_NS && p->limit < p->most && now >= p->not_before) {
-		p->limit = 2 * p->limit < p->most ? 2 * p->limit : p->most;
+	} else if ((!p->rotates || mean < QUICK_NS) && p->limit < top && now >= p->not_before) {
+		p->limit = 2 * p->limit < top ? 2 * p->limit : top;
 		pthread_cond_broadcast(&c->more);
 	}
 }
@@ -116,13 +137,14 @@ static void judge(struct copy *c, int64_t mean, int64_t now)
 void copy_pool_look(struct copy *c, int64_t now)
 {
 	struct copy_pool *p = &c->pool;
-	int64_t n = atomic_load(&p->answers);
+	int64_t n = atomic_load(&p->answers), past = now - p->looked, waited;
 
-	if (!p->watched || now - p->looked < WINDOW_MS || n < ENOUGH)
+	if (!p->watched || past < WINDOW_MS || n < ENOUGH)
 		return;
 	p->looked = now;
 	(void)atomic_fetch_sub(&p->answers, n);
+	waited = atomic_exchange(&p->waited_ns, 0);
 	pthread_mutex_lock(&c->lock);
-	judge(c, atomic_exchange(&p->waited_ns, 0) / n, now);
+	judge(c, waited / n, (double)waited / 1e6 / (double)past / p->limit, now);
 	pthread_mutex_unlock(&c->lock);
 }

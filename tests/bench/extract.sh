@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The engine of extract beside what a user would run instead, cold caches, sync included: medians and ratios of one run.
 # TREE (a folder to take as source, default /usr), FS ("btrfs ext4 xfs"), RUNS (3; after the first only the two quickest of the others go on),
-# WHERE ("tmpfs disk"), BIG (MiB of the large files), SIZE (of the images, 12G), AROUND (a command that is called with "begin" and "end" around
+# WHERE ("tmpfs disk"), BIG (MiB of the large files), SIZE (of the images, 12G), BTRFS (of a btrfs in such an image, 64G), AROUND (a command that is called with "begin" and "end" around
 # each copy, and may stop what else runs here).
 # QUICK=yes: /usr/include and 256 MiB, a few minutes. On a busy machine the seconds mean little; the processor time in brackets still does.
 . "$(dirname "$0")/../lib.sh"
@@ -63,6 +63,8 @@ table() { # WHAT FROM TO TOOL...: the first tool is ours. Round by round, so tha
 echo "load when it begins: $(cut -d' ' -f1-3 /proc/loadavg)"
 # The whole image is there from the beginning and nothing of it is discarded: who writes to it first would pay for its blocks, or for its memory.
 # Two of them in memory must leave room for what is copied to be in the cache, too; if they do not, they grow as before, and that is said.
+# A btrfs is 64 GB large, of which only SIZE is there: on a small one everybody waits for the space that it keeps for metadata. On disk, the loop
+# device passes the cache of the machine by, as a disk of its own would.
 image() { # WHERE FILE
 	local size=$(($(numfmt --from=iec "${SIZE:-12G}") / 1048576)) memory=$(($(awk '/^MemTotal/ {print $2}' /proc/meminfo) / 1024))
 	if [ "$1" = tmpfs ] && [ $((size * 2)) -gt $((memory * 6 / 10)) ]; then
@@ -78,7 +80,9 @@ for where in ${WHERE:-tmpfs disk}; do
 	for fs in ${FS:-btrfs ext4 xfs}; do
 		for i in src dst; do
 			image "$where" "$W/images/$i"
+			[ $fs != btrfs ] || truncate -s "${BTRFS:-64G}" "$W/images/$i"
 			loop_file "$W/images/$i"
+			[ $where = tmpfs ] || losetup --direct-io=on "$LOOP"
 			case $fs in
 			btrfs) mkfs.btrfs -qKf "$LOOP" >/dev/null 2>&1 ;;
 			ext4) mkfs.ext4 -qF -E nodiscard "$LOOP" ;;

@@ -13,9 +13,9 @@ static struct copy *watched(void)
 
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->more, NULL);
-	c->pool.most = 6;
+	c->pool.most = c->pool.few = 6;
 	c->pool.limit = 1;
-	c->pool.watched = true;
+	c->pool.rotates = c->pool.watched = true;
 	c->pool.hold_ms = 5000;
 	return c;
 }
@@ -87,6 +87,26 @@ static void test_few_answers_say_nothing(void **state)
 	end(c);
 }
 
+/* Where more would only be in each other's way, it takes a source that is mostly waited for. A second has 3 * 10^9 ns of three threads. */
+static void test_a_destination_that_likes_few(void **state)
+{
+	struct copy *c = watched();
+
+	(void)state;
+	c->pool.few = c->pool.limit = 3;
+	c->pool.rotates = false;
+	assert_int_equal(look(c, 1000, 20000, QUICK_NS), 3);
+	assert_int_equal(look(c, 2000, 500, SLOW_NS), 6);
+	assert_int_equal(look(c, 3000, 20000, QUICK_NS), 6);
+	c->pool.limit = 1;
+	c->pool.rotates = true;
+	assert_int_equal(look(c, 4000, 500, QUICK_NS), 2);
+	assert_int_equal(look(c, 5000, 500, QUICK_NS), 3);
+	assert_int_equal(look(c, 6000, 500, QUICK_NS), 3);
+	assert_int_equal(look(c, 7000, 25000, QUICK_NS), 6);
+	end(c);
+}
+
 /* One worker with a task: the limit keeps a second one from the tasks that are left. */
 static void test_the_limit_holds_workers_back(void **state)
 {
@@ -116,7 +136,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quick_answers_let_more_work), cmocka_unit_test(test_a_moving_head_has_one_thread),
 		cmocka_unit_test(test_a_mistake_is_taken_back), cmocka_unit_test(test_few_answers_say_nothing),
-		cmocka_unit_test(test_the_limit_holds_workers_back),
+		cmocka_unit_test(test_a_destination_that_likes_few), cmocka_unit_test(test_the_limit_holds_workers_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
