@@ -22,7 +22,7 @@
 #include "mnt.h"
 
 #define SMALL (64 * KIB)        /* more than that says how fast the disk is, not how fast it answers */
-#define WINDOW_MS 300
+#define WINDOW_MS 100
 #define ENOUGH 100              /* answers, to say something about a window */
 #define QUICK_NS 250000         /* a mean that no moving head reaches, unless files lie in a row */
 #define SLOW_NS 3000000         /* a mean that only a moving head has, also where six threads wait for two processors */

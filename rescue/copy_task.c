@@ -3,8 +3,15 @@
  * Who does what: a stack of tasks, newest first, so that a folder is finished before the next is begun and memory stays flat. Workers take
  * different folders as long as there are some (two that create files in one folder wait for each other); one that finds the stack empty
  * takes half of what another one still has to do.
+ *
+ * Where one thread has a rotating disk for itself, it looks into many folders before it reads any file, and then reads the files in the order in
+ * which the inodes lie: the head goes over the disk in one direction, and to the folders' blocks and inodes not for each of them anew.
  */
 #include "copy_int.h"
+
+#define AHEAD 256               /* folders looked into before their files are read */
+#define MANY 64                 /* files; a larger folder counts as several, for the memory's sake */
+#define LOOK 4096               /* tasks among which is chosen: the newest */
 
 void copy_push(struct copy *c, const struct copy_task *t, size_t n)
 {
@@ -76,6 +83,46 @@ static bool steal(struct copy *c, struct copy_task *ret)
 	return most && take(most, false, ret);
 }
 
+static bool one_head(const struct copy *c)
+{
+	return c->pool.rotates && c->pool.limit <= 2;     /* the second one is a trial */
+}
+
+/* With one head: the newest folder while few files wait, then the files behind those that were read last, and from the beginning again. */
+static size_t choose(const struct copy *c)
+{
+	size_t folder = SIZE_MAX, files = 0, best = c->n - 1;
+	uint64_t nearest = UINT64_MAX;
+
+	for (size_t i = c->n; one_head(c) && i > 0 && c->n - i < LOOK; i--) {
+		const struct copy_task *t = &c->stack[i - 1];
+		uint64_t away = t->type == TASK_FILES ? t->batch->ent[t->from].ino - c->pool.head : 0;
+
+		if (t->type != TASK_FILES) {
+			folder = folder == SIZE_MAX ? i - 1 : folder;
+			continue;
+		}
+		files += 1 + t->batch->n / MANY;
+		if (away <= nearest) {
+			nearest = away;
+			best = i - 1;
+		}
+	}
+	return folder != SIZE_MAX && files < AHEAD ? folder : best;
+}
+
+/* Takes one off the stack. */
+static void take_task(struct copy *c, struct copy_task *ret)
+{
+	size_t i = choose(c);
+
+	*ret = c->stack[i];
+	c->n--;
+	memmove(&c->stack[i], &c->stack[i + 1], (c->n - i) * sizeof(*c->stack));
+	if (ret->type == TASK_FILES)
+		c->pool.head = ret->batch->ent[ret->to - 1].ino;
+}
+
 /* False when nothing is left and nobody can add any more. */
 bool copy_pop(struct copy_worker *w)
 {
@@ -87,7 +134,7 @@ bool copy_pop(struct copy_worker *w)
 		pthread_cond_wait(&c->more, &c->lock);
 	if (got) {
 		if (c->n)
-			w->task = c->stack[--c->n];
+			take_task(c, &w->task);
 		c->active++;
 		if (w->task.type == TASK_FILES)
 			atomic_store(&w->span, make_span(w->task.from, w->task.to));

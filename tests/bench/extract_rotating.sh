@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The engine of extract on a disk that turns, beside cp, rsync and tar: seconds and seeks. The disk is a model (rotating.c, by way of FUSE and a loop
 # device): what is compared is the order in which each one reads, and that goes for any machine, busy or not.
-# Needs libfuse3-dev and fuse3, which `make check` does not. TREE (a folder, default /usr/include), FS (ext4), RUNS (3).
+# Needs libfuse3-dev and fuse3, which `make check` does not. TREE (a folder, default /usr/include), FS (ext4), RUNS (3), TOOLS.
 . "$(dirname "$0")/../lib.sh"
 need_root
 need fusermount3 rsync tar getfattr
@@ -38,7 +38,7 @@ one() {
 	tar) tar -C "$W/src" --xattrs --acls -cf - . | tar -C "$W/dst/t" --xattrs --acls -xpf - ;;
 	esac
 }
-for tool in rescue cp rsync tar threads=1 threads=6; do
+for tool in ${TOOLS:-rescue cp rsync tar threads=1 threads=6}; do
 	for ((i = 0; i < RUNS; i++)); do
 		rm -rf "$W/dst/t" "$W/dst/logs"
 		mkdir "$W/dst/t" "$W/dst/logs"

@@ -81,7 +81,7 @@ static void test_few_answers_say_nothing(void **state)
 	(void)state;
 	assert_int_equal(look(c, 1000, 99, QUICK_NS), 1);
 	c->pool.looked = 2000;
-	assert_int_equal(look(c, 2200, 500, QUICK_NS), 1);
+	assert_int_equal(look(c, 2050, 500, QUICK_NS), 1);
 	c->pool.watched = false;
 	assert_int_equal(look(c, 9000, 500, QUICK_NS), 1);
 	end(c);
@@ -131,12 +131,70 @@ static void test_the_limit_holds_workers_back(void **state)
 	end(c);
 }
 
+static void push_file(struct copy *c, uint64_t ino)
+{
+	struct copy_batch *b = xcalloc(1, sizeof(*b) + sizeof(*b->ent));
+	struct copy_task t = { .type = TASK_FILES, .batch = b, .to = 1 };
+
+	b->ent[0].ino = ino;
+	copy_push(c, &t, 1);
+}
+
+/* The inode of the next task, 0: a folder. */
+static uint64_t pop(struct copy *c)
+{
+	struct copy_worker *w = &c->workers[0];
+	uint64_t ino;
+
+	c->active = 0;
+	assert_true(copy_pop(w));
+	ino = w->task.batch ? w->task.batch->ent[0].ino : 0;
+	free(w->task.batch);
+	return ino;
+}
+
+/* Folders first, then what lies behind what was read last, then from the beginning; with many threads the newest is the next. */
+static void test_one_head_goes_in_one_direction(void **state)
+{
+	static const uint64_t inos[] = { 700, 20, 400, 30 };
+	struct copy_task folder = { .type = TASK_SCAN };
+	struct copy *c = watched();
+
+	(void)state;
+	c->workers = xcalloc(1, sizeof(*c->workers));
+	c->n_workers = 1;
+	c->workers[0].c = c;
+	c->pool.head = 100;
+	for (int round = 0; round < 2; round++) {
+		static const uint64_t one[] = { 0, 400, 700, 20, 30 }, many[] = { 30, 400, 20, 0, 700 };
+
+		push_file(c, inos[0]);
+		copy_push(c, &folder, 1);
+		for (size_t i = 1; i < ARRAY_SIZE(inos); i++)
+			push_file(c, inos[i]);
+		for (size_t i = 0; i < ARRAY_SIZE(one); i++)
+			assert_int_equal(pop(c), round ? many[i] : one[i]);
+		c->pool.limit = 6;
+	}
+	for (unsigned int i = 0; i < 300; i++)
+		push_file(c, 1000 + i);
+	copy_push(c, &folder, 1);
+	c->pool.limit = 1;
+	assert_int_not_equal(pop(c), 0);        /* enough files wait: one folder more would only take memory */
+	for (; c->n; c->n--)
+		free(c->stack[c->n - 1].batch);
+	free(c->stack);
+	free(c->workers);
+	end(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quick_answers_let_more_work), cmocka_unit_test(test_a_moving_head_has_one_thread),
 		cmocka_unit_test(test_a_mistake_is_taken_back), cmocka_unit_test(test_few_answers_say_nothing),
 		cmocka_unit_test(test_a_destination_that_likes_few), cmocka_unit_test(test_the_limit_holds_workers_back),
+		cmocka_unit_test(test_one_head_goes_in_one_direction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
