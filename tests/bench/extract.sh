@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The engine of extract beside what a user would run instead, cold caches, sync included: medians and ratios of one run.
 # TREE (a folder to take as source, default /usr), FS ("btrfs ext4 xfs"), RUNS (3; after the first only the two quickest of the others go on),
-# WHERE ("tmpfs disk"), BIG (MiB of the large files), SIZE (of the images, 12G), BTRFS (of a btrfs in such an image, 64G), AROUND (a command that is called with "begin" and "end" around
-# each copy, and may stop what else runs here).
+# WHERE ("tmpfs disk"), BIG (MiB of the large files), SIZE (of the images, 12G), BTRFS (of a btrfs in such an image, 64G), AROUND (a command that is
+# called with "begin" and "end" around each copy, and may stop what else runs here).
 # QUICK=yes: /usr/include and 256 MiB, a few minutes. On a busy machine the seconds mean little; the processor time in brackets still does.
 . "$(dirname "$0")/../lib.sh"
 need_root
@@ -12,12 +12,15 @@ need rsync bsdtar tar
 C=$O/helpers/copytree
 TREE=${TREE:-/usr} RUNS=${RUNS:-3} BIG=${BIG:-1024}
 
-# What is free is written to once, too: a virtual machine may have given it back to its host, and whoever comes next would wait for it.
+# Free memory, as much as a copy of 5 GB takes, is written to once: a virtual machine may have given it back to its host, and whoever comes next
+# would wait for it.
 mkdir "$W/fill"
 mount -t tmpfs -o size=100% tmpfs "$W/fill"
 cold() {
+	local n
 	sync; echo 3 >/proc/sys/vm/drop_caches
-	dd if=/dev/zero of="$W/fill/all" bs=1M count=$(awk '/^MemFree/ {printf "%d", $2 / 1024 * 0.9}' /proc/meminfo) status=none
+	n=$(awk '/^MemFree/ {n = $2 / 1024 * 0.9; printf "%d", n < 10240 ? n : 10240}' /proc/meminfo)
+	dd if=/dev/zero of="$W/fill/all" bs=1M count="$n" status=none
 	rm "$W/fill/all"
 }
 now() { date +%s.%N; }

@@ -165,16 +165,17 @@ static void test_one_head_goes_in_one_direction(void **state)
 	c->n_workers = 1;
 	c->workers[0].c = c;
 	c->pool.head = 100;
-	for (int round = 0; round < 2; round++) {
+	for (int round = 0; round < 3; round++) {
 		static const uint64_t one[] = { 0, 400, 700, 20, 30 }, many[] = { 30, 400, 20, 0, 700 };
 
+		c->skip_first = round == 1 ? NULL : "";         /* round 1: the paths of `first`, in their order */
 		push_file(c, inos[0]);
 		copy_push(c, &folder, 1);
 		for (size_t i = 1; i < ARRAY_SIZE(inos); i++)
 			push_file(c, inos[i]);
 		for (size_t i = 0; i < ARRAY_SIZE(one); i++)
 			assert_int_equal(pop(c), round ? many[i] : one[i]);
-		c->pool.limit = 6;
+		c->pool.limit = round ? 6 : 1;
 	}
 	for (unsigned int i = 0; i < 300; i++)
 		push_file(c, 1000 + i);
