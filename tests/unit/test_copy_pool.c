@@ -93,7 +93,8 @@ static void test_a_destination_that_likes_few(void **state)
 	struct copy *c = watched();
 
 	(void)state;
-	c->pool.few = c->pool.limit = 3;
+	c->pool.few = 3;
+	c->pool.limit = 3;
 	c->pool.rotates = false;
 	assert_int_equal(look(c, 1000, 20000, QUICK_NS), 3);
 	assert_int_equal(look(c, 2000, 500, SLOW_NS), 6);
