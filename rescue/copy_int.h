@@ -98,7 +98,6 @@ struct copy_pool {
 	unsigned int most, few;         /* few: unless they mostly wait for the source */
 	_Atomic unsigned int limit;     /* written under copy.lock, at least 1 */
 	bool rotates;                   /* a disk of the source, or it says so */
-	bool watched;                   /* the limit may change */
 	uint64_t head;                  /* under copy.lock: the inode that was given out last */
 	_Atomic int64_t waited_ns, answers;     /* of the source, since looked */
 	int64_t looked, not_before, hold_ms;    /* ms: last look; no more threads before; how long after the next mistake */

@@ -87,9 +87,14 @@ void copy_pool_init(struct copy *c)
 	p->most = most(c->o);
 	p->few = few(c->o, p->most);
 	p->rotates = !c->o->threads && any_rotates(src);
-	p->watched = p->rotates || p->few < p->most;
 	p->limit = p->rotates ? 1 : p->few;
 	p->hold_ms = HOLD_MS;
+}
+
+/* The limit may change. */
+static bool watched(const struct copy_pool *p)
+{
+	return p->rotates || p->few < p->most;
 }
 
 bool copy_pool_room(const struct copy *c)
@@ -107,7 +112,7 @@ static int64_t now_ns(void)
 
 void copy_pool_ask(struct copy_worker *w, size_t n)
 {
-	w->asked_ns = w->c->pool.watched && n <= SMALL ? now_ns() : 0;
+	w->asked_ns = watched(&w->c->pool) && n <= SMALL ? now_ns() : 0;
 }
 
 void copy_pool_answered(struct copy_worker *w)
@@ -139,7 +144,7 @@ void copy_pool_look(struct copy *c, int64_t now)
 	struct copy_pool *p = &c->pool;
 	int64_t n = atomic_load(&p->answers), past = now - p->looked, waited;
 
-	if (!p->watched || past < WINDOW_MS || n < ENOUGH)
+	if (!watched(p) || past < WINDOW_MS || n < ENOUGH)
 		return;
 	p->looked = now;
 	(void)atomic_fetch_sub(&p->answers, n);

@@ -95,7 +95,7 @@ static size_t choose(const struct copy *c)
 	size_t folder = SIZE_MAX, files = 0, best = c->n - 1;
 	uint64_t nearest = UINT64_MAX;
 
-	for (size_t i = c->n; one_head(c) && i > 0 && c->n - i < LOOK; i--) {
+	for (size_t i = c->n; i > 0 && c->n - i < LOOK; i--) {
 		const struct copy_task *t = &c->stack[i - 1];
 		uint64_t away = t->type == TASK_FILES ? t->batch->ent[t->from].ino - c->pool.head : 0;
 
@@ -115,7 +115,7 @@ static size_t choose(const struct copy *c)
 /* Takes one off the stack. */
 static void take_task(struct copy *c, struct copy_task *ret)
 {
-	size_t i = choose(c);
+	size_t i = one_head(c) ? choose(c) : c->n - 1;
 
 	*ret = c->stack[i];
 	c->n--;

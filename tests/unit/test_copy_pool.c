@@ -15,7 +15,7 @@ static struct copy *watched(void)
 	pthread_cond_init(&c->more, NULL);
 	c->pool.most = c->pool.few = 6;
 	c->pool.limit = 1;
-	c->pool.rotates = c->pool.watched = true;
+	c->pool.rotates = true;
 	c->pool.hold_ms = 5000;
 	return c;
 }
@@ -82,7 +82,7 @@ static void test_few_answers_say_nothing(void **state)
 	assert_int_equal(look(c, 1000, 99, QUICK_NS), 1);
 	c->pool.looked = 2000;
 	assert_int_equal(look(c, 2050, 500, QUICK_NS), 1);
-	c->pool.watched = false;
+	c->pool.rotates = false;
 	assert_int_equal(look(c, 9000, 500, QUICK_NS), 1);
 	end(c);
 }
