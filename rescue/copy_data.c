@@ -15,6 +15,7 @@ void copy_data_begin(struct copy_worker *w)
 	w->bad_errno = 0;
 	__atomic_store_n(&w->written, 0, __ATOMIC_RELAXED);
 	w->holes = 0;
+	w->ahead = 0;
 	w->direct_src = w->direct_dst = false;
 }
 
@@ -125,21 +126,33 @@ static int emit(struct copy_worker *w, int dst, const char *buf, size_t n, uint6
 	return copy_write_at(w, dst, buf + (at - off), (size_t)(end - at), at);
 }
 
+/* Reads a piece and hashes it, or takes the one that is there. *ret_bad is its first range that could not be read. */
+static ssize_t get_piece(struct copy_worker *w, int src, char *buf, size_t want, uint64_t at, size_t *ret_bad)
+{
+	ssize_t got = (ssize_t)w->ahead;
+
+	*ret_bad = got ? 0 : w->n_bad;
+	w->ahead = 0;
+	if (got)
+		return got;
+	if (w->n_bad && w->bad[w->n_bad - 1].off + w->bad[w->n_bad - 1].len == at)
+		(*ret_bad)--;
+	got = copy_read(w, src, buf, want, at);
+	if (w->hash && got > 0)
+		hash_add(w->hash, buf, (size_t)got);
+	return got;
+}
+
 /* One buffer full: read, hashed, written. Bytes, 0 at the end, or -errno of the destination. */
 static ssize_t copy_piece(struct copy_worker *w, int src, int dst, size_t want, uint64_t at)
 {
 	char *buf = w->behind ? copy_behind_buffer(w->behind) : w->buf;
-	size_t bad = w->n_bad;
-	ssize_t got;
+	size_t bad;
+	ssize_t got = get_piece(w, src, buf, want, at, &bad);
 	int r;
 
-	if (bad && w->bad[bad - 1].off + w->bad[bad - 1].len == at)
-		bad--;
-	got = copy_read(w, src, buf, want, at);
 	if (got <= 0)
 		return 0;
-	if (w->hash)
-		hash_add(w->hash, buf, (size_t)got);
 	if (dst < 0)
 		return got;
 	if (w->behind && bad == w->n_bad)
@@ -252,8 +265,10 @@ static int copy_any(struct copy_worker *w, int src, int dst, const struct statx 
 		(void)posix_fadvise(src, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (clone_data(w, src, dst, st->stx_size))
 		dst = -1;
+	if (!sparse && !w->ahead)
+		copy_direct_from(w, src, st->stx_size);
 	if (!sparse)
-		copy_direct_begin(w, src, dst, st->stx_size);
+		copy_direct_to(w, dst, st->stx_size);
 	r = copy_content(w, src, dst, st, sparse);
 	copy_direct_end(w, src, st->stx_size);
 	if (dst >= 0 && w->n_bad)
@@ -261,6 +276,18 @@ static int copy_any(struct copy_worker *w, int src, int dst, const struct statx 
 	if (dst >= 0 && (r == 0 || r == -ENODATA) && (sparse || w->n_bad) && ftruncate(dst, (off_t)st->stx_size) < 0)
 		return -errno;
 	return r;
+}
+
+void copy_data_ahead(struct copy_worker *w, int src, const struct statx *st)
+{
+	size_t bad;
+	ssize_t got;
+
+	if (st->stx_size > COPY_BUF || is_sparse(st))
+		return;
+	copy_direct_from(w, src, st->stx_size);
+	got = get_piece(w, src, w->buf, (size_t)st->stx_size, 0, &bad);
+	w->ahead = got > 0 ? (size_t)got : 0;
 }
 
 int copy_data(struct copy_worker *w, int src, int dst, const struct statx *st)

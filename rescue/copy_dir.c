@@ -136,7 +136,8 @@ static void close_dir(struct copy_worker *w, struct copy_dir *d)
 		(void)futimens(d->dst, ts);
 		return;
 	}
-	copy_meta_fd(w, d->up ? d->up : d, d->up ? d->name : NULL, d->src, d->dst, &d->st, &x);
+	copy_meta_read(w, d->up ? d->up : d, d->up ? d->name : NULL, d->src, &x);
+	copy_meta_fd(w, d->up ? d->up : d, d->up ? d->name : NULL, d->dst, &d->st, &x);
 	copy_flags(w, d->up ? d->up : d, d->up ? d->name : NULL, &d->st);
 	pthread_mutex_lock(&w->lock);
 	(void)futimens(d->dst, ts);

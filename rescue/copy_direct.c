@@ -71,11 +71,15 @@ static bool reserve(int dst, uint64_t size)
 	return fallocate(dst, 0, 0, (off_t)size) == 0;
 }
 
-void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size)
+void copy_direct_from(struct copy_worker *w, int src, uint64_t size)
 {
 	bool alone = w->c->pool.rotates && w->c->pool.limit == 1;
 
 	w->direct_src = size >= READ_MIN && !alone && set_direct(src, true);
+}
+
+void copy_direct_to(struct copy_worker *w, int dst, uint64_t size)
+{
 	w->direct_dst = dst >= 0 && size >= WRITE_MIN && w->c->dst_direct && reserve(dst, size) && set_direct(dst, true);
 }
 

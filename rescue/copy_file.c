@@ -69,53 +69,67 @@ static void hash_text(struct copy_worker *w, char hex[2 * HASH_MAX + 1])
 }
 
 /* Attributes, then times and the log line in one breath: after this the file is whole. */
-static void finish(struct copy_worker *w, struct copy_dir *d, const char *name, int src, int dst, const struct statx *st)
+static void finish(struct copy_worker *w, struct copy_dir *d, const char *name, int src, int dst, const struct statx *st, struct xattrs *x)
 {
-	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
 	const char *word = w->n_bad ? "partial" : proof_word(w, src);
 	char hex[2 * HASH_MAX + 1];
 	struct timespec ts[2];
 
 	hash_text(w, hex);
-	copy_meta_fd(w, d, name, src, dst, st, &x);
+	copy_meta_fd(w, d, name, dst, st, x);
 	copy_times(st, ts);
 	if (w->n_bad)
 		copy_lost_ranges(w, d, name);
 	pthread_mutex_lock(&w->lock);
 	(void)futimens(dst, ts);
 	count(w, word);
-	copy_log_file(w, d, name, st, word, w->n_bad ? NULL : hex, &x, NULL);
+	copy_log_file(w, d, name, st, word, w->n_bad ? NULL : hex, x, NULL);
 	pthread_mutex_unlock(&w->lock);
 	if (st->stx_attributes)
 		copy_flags(w, d, name, st);
 }
 
-/* Content and attributes as `as` in the folder `dir`. False when nothing was left there. */
-static bool write_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st, int dir, const char *as)
+/* The rest of copy_file. */
+static bool make_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st, int dir, const char *as,
+		      struct xattrs *x)
 {
 	AUTO_CLOSE int dst = create(dir, as, st->stx_mode & 0777);
-	uint8_t digest[HASH_MAX];
 	int r;
 
 	if (dst < 0) {
 		cannot_make(w, d, name);
 		return false;
 	}
-	copy_data_begin(w);
 	w->half = dir != w->c->nursery;
 	r = copy_data(w, src, dst, st);
 	if (r == 0 && !copy_stopped(w->c) && !(w->n_bad && !w->written && st->stx_size)) {
-		finish(w, d, name, src, dst, st);
+		finish(w, d, name, src, dst, st, x);
 		w->half = false;
 		return true;
 	}
-	if (w->hash)
-		(void)hash_end(w->hash, digest);
 	if (r == 0 || !copy_stopped(w->c))
 		copy_lost(w, d, name, "lost", r < 0 ? -r : w->bad_errno, r < 0 ? "write the file" : "read the file: nothing of it can be read");
 	(void)unlinkat(dir, as, 0);
 	w->half = false;
 	return false;
+}
+
+/* Content and attributes as `as` in the folder `dir`. False when nothing was left there. */
+static bool copy_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st, int dir, const char *as)
+{
+	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
+	uint8_t digest[HASH_MAX];
+	bool whole;
+
+	copy_data_begin(w);
+	copy_data_ahead(w, src, st);
+	copy_meta_read(w, d, name, src, &x);
+	copy_make_begin(w);
+	whole = make_file(w, d, name, src, st, dir, as, &x);
+	copy_make_end(w);
+	if (!whole && w->hash)
+		(void)hash_end(w->hash, digest);
+	return whole;
 }
 
 static void linked_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st)
@@ -124,7 +138,7 @@ static void linked_file(struct copy_worker *w, struct copy_dir *d, const char *n
 	char key[48];
 
 	if (copy_link_begin(w, d, name, st, key) == LINK_WRITE) {
-		copy_link_end(w, d, name, st, key, write_file(w, d, name, src, st, w->c->nursery, key));
+		copy_link_end(w, d, name, st, key, copy_file(w, d, name, src, st, w->c->nursery, key));
 		return;
 	}
 	(void)xattrs_read(src, &x);
@@ -193,7 +207,7 @@ static void regular(struct copy_worker *w, struct copy_dir *d, const char *name,
 	else if (copy_trusted(w->c, dst, name, st))
 		present(w, d, name, st);
 	else
-		(void)write_file(w, d, name, src, st, dst, name);
+		(void)copy_file(w, d, name, src, st, dst, name);
 }
 
 /* ---- everything else ---- */
@@ -210,6 +224,18 @@ static int make_node(int dir, const char *as, const struct statx *st, const char
 	return -1;
 }
 
+static bool make_in_turn(struct copy_worker *w, struct copy_dir *d, const char *name, const char *key, const struct statx *st, const char *target)
+{
+	int r;
+
+	copy_make_begin(w);
+	r = make_node(*key ? w->c->nursery : d->dst, *key ? key : name, st, target);
+	if (r < 0)
+		cannot_make(w, d, name);
+	copy_make_end(w);
+	return r == 0;
+}
+
 static void make_other(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, const char *target)
 {
 	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
@@ -217,8 +243,7 @@ static void make_other(struct copy_worker *w, struct copy_dir *d, const char *na
 	struct timespec ts[2];
 	enum copy_link l = st->stx_nlink > 1 ? copy_link_begin(w, d, name, st, key) : LINK_WRITE;
 
-	if (l == LINK_WRITE && make_node(*key ? w->c->nursery : d->dst, *key ? key : name, st, target) < 0) {
-		cannot_make(w, d, name);
+	if (l == LINK_WRITE && !make_in_turn(w, d, name, key, st, target)) {
 		if (*key)
 			copy_link_end(w, d, name, st, key, false);
 		return;

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -70,6 +71,7 @@ struct copy_worker {
 	const char *asked_for;          /* the entry of task.dir, NULL: the folder */
 	bool late, dead;                /* under copy.lock: others do its work; it was given up */
 	struct copy_dir *closing;       /* the folder that is being finished, the task being done */
+	bool makes;                     /* between copy_make_begin and copy_make_end */
 	bool half;                      /* what it writes is task.dir's asked_for, not complete */
 	_Atomic uint64_t span;          /* TASK_FILES: next entry << 32 | end; whoever has nothing to do takes a half off the end */
 	/* of the file at hand */
@@ -77,6 +79,7 @@ struct copy_worker {
 	size_t n_bad;
 	int bad_errno;
 	uint64_t written, holes;
+	size_t ahead;                   /* bytes of its beginning that are in buf already, and hashed */
 	bool direct_src, direct_dst;    /* past the page cache */
 	struct copy_behind *behind;     /* or NULL: written by the worker itself */
 	struct copy_feed *feed;         /* the same for an archive */
@@ -95,12 +98,14 @@ struct copy_linkmap;                    /* archive destinations: inode -> first 
 
 /* How many workers have a task at once. */
 struct copy_pool {
-	unsigned int most, few;         /* few: unless they mostly wait for the source */
+	unsigned int most;
 	_Atomic unsigned int limit;     /* written under copy.lock, at least 1 */
 	bool rotates;                   /* a disk of the source, or it says so */
 	uint64_t head;                  /* under copy.lock: the inode that was given out last */
 	_Atomic int64_t waited_ns, answers;     /* of the source, since looked */
 	int64_t looked, not_before, hold_ms;    /* ms: last look; no more threads before; how long after the next mistake */
+	bool few;                       /* not all of them make files at once, */
+	sem_t makers;                   /* but so many more */
 };
 
 /* Buffers of COPY_BUF bytes that nobody uses just now. */
@@ -181,6 +186,11 @@ bool copy_pool_room(const struct copy *c);              /* under copy.lock: one 
 void copy_pool_ask(struct copy_worker *w, size_t n);    /* for n bytes, 0: a name; called by copy_ask, as copy_pool_answered is by copy_answered */
 void copy_pool_answered(struct copy_worker *w);
 void copy_pool_look(struct copy *c, int64_t now);       /* from time to time: more threads, or one */
+/* Around what makes a file in the destination. No lock of c is taken before begin and given back after it. */
+void copy_make_begin(struct copy_worker *w);
+void copy_make_end(struct copy_worker *w);
+void copy_make_pause(struct copy_worker *w);            /* others may; called by copy_ask, as copy_make_go_on is by copy_answered */
+void copy_make_go_on(struct copy_worker *w);
 
 /* copy.c */
 /* Stops everything; the first call wins. Returns code. */
@@ -211,6 +221,7 @@ int copy_data(struct copy_worker *w, int src, int dst, const struct statx *st);
 /* Reads up to n bytes at off into buf; ranges that cannot be read become zeros and are noted. Bytes (short only at the end), or -errno: none at all. */
 ssize_t copy_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);
 void copy_data_begin(struct copy_worker *w);
+void copy_data_ahead(struct copy_worker *w, int src, const struct statx *st);   /* reads a small file, for the copy_data that follows */
 int copy_write_at(struct copy_worker *w, int dst, const char *buf, size_t n, uint64_t off);       /* all of it; -errno */
 void copy_bad_range(struct copy_worker *w, uint64_t off, uint64_t len, int err);
 bool copy_write_is_fatal(int err);
@@ -221,8 +232,9 @@ void copy_tear_down(struct copy *c);
 
 /* copy_direct.c */
 bool copy_direct_possible(int dst);
-/* dst -1: nothing is written. From here on the descriptors are used with the next two only. */
-void copy_direct_begin(struct copy_worker *w, int src, int dst, uint64_t size);
+/* From here on the descriptors are used with copy_direct_read and copy_direct_write only. dst -1: nothing is written. */
+void copy_direct_from(struct copy_worker *w, int src, uint64_t size);
+void copy_direct_to(struct copy_worker *w, int dst, uint64_t size);
 void copy_direct_end(struct copy_worker *w, int src, uint64_t size);    /* the file is read */
 ssize_t copy_direct_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);            /* like pread(2) */
 ssize_t copy_direct_write(struct copy_worker *w, int fd, const char *buf, size_t n, uint64_t off);     /* like pwrite(2) */
@@ -238,8 +250,9 @@ int copy_behind_wait(struct copy_behind *b);                            /* until
 int copy_behind_end(struct copy_behind *b);                             /* waits, frees; the same */
 
 /* copy_meta.c */
-/* Attributes, owner, mode of an open file or folder whose source is open too. */
-void copy_meta_fd(struct copy_worker *w, struct copy_dir *d, const char *name, int src, int dst, const struct statx *st, struct xattrs *x);
+/* Attributes of an open file or folder of the source; then they, owner and mode to dst. */
+void copy_meta_read(struct copy_worker *w, struct copy_dir *d, const char *name, int src, struct xattrs *ret);
+void copy_meta_fd(struct copy_worker *w, struct copy_dir *d, const char *name, int dst, const struct statx *st, struct xattrs *x);
 void copy_meta_at(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, struct xattrs *x);
 void copy_times(const struct statx *st, struct timespec ts[2]);
 void copy_flags(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st);

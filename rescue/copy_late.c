@@ -18,6 +18,7 @@ int64_t copy_now_ms(void)
 
 void copy_ask_bytes(struct copy_worker *w, size_t n)
 {
+	copy_make_pause(w);
 	copy_pool_ask(w, n);
 	if (w->c->o->patience_s)
 		atomic_store_explicit(&w->asked_ms, copy_now_ms(), memory_order_release);
@@ -36,14 +37,10 @@ static void park(struct copy *c)
 		pause();
 }
 
-void copy_answered(struct copy_worker *w)
+static void come_back(struct copy_worker *w)
 {
 	struct copy *c = w->c;
-	int keep = errno;
 
-	copy_pool_answered(w);
-	if (!c->o->patience_s || atomic_exchange(&w->asked_ms, 0) != -1)
-		return;
 	pthread_mutex_lock(&c->lock);
 	if (w->dead)
 		park(c);
@@ -51,6 +48,16 @@ void copy_answered(struct copy_worker *w)
 	c->late--;
 	c->active++;
 	pthread_mutex_unlock(&c->lock);
+}
+
+void copy_answered(struct copy_worker *w)
+{
+	int keep = errno;
+
+	copy_pool_answered(w);
+	if (w->c->o->patience_s && atomic_exchange(&w->asked_ms, 0) == -1)
+		come_back(w);
+	copy_make_go_on(w);
 	errno = keep;
 }
 

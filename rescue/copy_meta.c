@@ -21,18 +21,24 @@ static bool owner_is_right(struct copy *c, const struct statx *st)
 	return st->stx_uid == c->uid && st->stx_gid == c->gid && !c->bsd_groups;
 }
 
+void copy_meta_read(struct copy_worker *w, struct copy_dir *d, const char *name, int src, struct xattrs *ret)
+{
+	int r;
+
+	copy_ask(w);
+	r = xattrs_read(src, ret);
+	copy_answered(w);
+	if (r < 0)
+		note(w, d, name, -r, "read extended attributes");
+}
+
 /* Changing the owner takes set-user-ID bits and capabilities away: first owner, then mode, then attributes. */
-void copy_meta_fd(struct copy_worker *w, struct copy_dir *d, const char *name, int src, int dst, const struct statx *st, struct xattrs *x)
+void copy_meta_fd(struct copy_worker *w, struct copy_dir *d, const char *name, int dst, const struct statx *st, struct xattrs *x)
 {
 	bool mine = owner_is_right(w->c, st), folder = S_ISDIR(st->stx_mode);
 	const char *which = NULL;
 	int r;
 
-	copy_ask(w);
-	r = xattrs_read(src, x);
-	copy_answered(w);
-	if (r < 0)
-		note(w, d, name, -r, "read extended attributes");
 	if (!mine && fchown(dst, st->stx_uid, st->stx_gid) < 0)
 		note(w, d, name, errno, "set the owner");
 	if ((!mine || folder || (st->stx_mode & 07000)) && fchmod(dst, st->stx_mode & 07777) < 0)

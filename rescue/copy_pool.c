@@ -5,8 +5,8 @@
  * for every file. The kernel calls a disk rotating unless it knows better, and so every virtual one: where the answers come at once, more
  * threads are let to work, and where that was wrong, it is taken back for longer and longer.
  *
- * The destination has a say, too: who makes files in one btrfs subvolume waits for others at the root of its tree, so that six threads on two
- * processors take an eighth more time than three, unless most of their time goes into waiting for the source.
+ * The destination has a say, too: who makes files in one btrfs subvolume waits for others at the root of its tree. All threads read, but of those
+ * that have read only one more than there are processors makes files at the same time; one that waits for the source meanwhile is none of them.
  *
  * Whether a disk rotates: /sys/dev/block/MAJOR:MINOR/queue/rotational (Documentation/ABI/stable/sysfs-block); a partition has it one
  * folder up, and what lies on others (device mapper, md, loop) takes it over from them.
@@ -27,7 +27,6 @@
 #define QUICK_NS 250000         /* a mean that no moving head reaches, unless files lie in a row */
 #define SLOW_NS 3000000         /* a mean that only a moving head has, also where six threads wait for two processors */
 #define HOLD_MS 5000            /* after the first mistake; then twice as long each time */
-#define MOSTLY 0.7              /* of the time of all threads, waited for the source */
 
 static bool rotates(const char *node)
 {
@@ -68,33 +67,25 @@ static unsigned int most(const struct copy_opts *o)
 	return cpus < 2 ? 4 : cpus > 16 ? 32 : (unsigned int)cpus * 2 + 2;
 }
 
-/* As many as the destination likes. */
-static unsigned int few(const struct copy_opts *o, unsigned int most)
+static bool likes_few(int dst)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct statfs fs;
 
-	if (o->threads || o->dst < 0 || fstatfs(o->dst, &fs) < 0 || fs.f_type != BTRFS_SUPER_MAGIC)
-		return most;
-	return cpus > 0 && cpus + 1 < (long)most ? (unsigned int)cpus + 1 : most;
+	return dst >= 0 && fstatfs(dst, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
 }
 
 void copy_pool_init(struct copy *c)
 {
 	AUTO_FREE char *src = xasprintf("/proc/self/fd/%d", c->o->src);
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct copy_pool *p = &c->pool;
 
 	p->most = most(c->o);
-	p->few = few(c->o, p->most);
 	p->rotates = !c->o->threads && any_rotates(src);
-	p->limit = p->rotates ? 1 : p->few;
+	p->limit = p->rotates ? 1 : p->most;
 	p->hold_ms = HOLD_MS;
-}
-
-/* The limit may change. */
-static bool watched(const struct copy_pool *p)
-{
-	return p->rotates || p->few < p->most;
+	p->few = likes_few(c->o->dst);
+	sem_init(&p->makers, 0, (unsigned int)(cpus < 1 ? 2 : cpus + 1));
 }
 
 bool copy_pool_room(const struct copy *c)
@@ -112,7 +103,7 @@ static int64_t now_ns(void)
 
 void copy_pool_ask(struct copy_worker *w, size_t n)
 {
-	w->asked_ns = watched(&w->c->pool) && n <= SMALL ? now_ns() : 0;
+	w->asked_ns = w->c->pool.rotates && n <= SMALL ? now_ns() : 0;
 }
 
 void copy_pool_answered(struct copy_worker *w)
@@ -123,18 +114,17 @@ void copy_pool_answered(struct copy_worker *w)
 	atomic_fetch_add_explicit(&w->c->pool.answers, 1, memory_order_relaxed);
 }
 
-/* Under c->lock. `share` of the time was spent waiting. */
-static void judge(struct copy *c, int64_t mean, double share, int64_t now)
+/* Under c->lock. */
+static void judge(struct copy *c, int64_t mean, int64_t now)
 {
 	struct copy_pool *p = &c->pool;
-	unsigned int top = share > MOSTLY ? p->most : p->few;
 
-	if (p->rotates && mean > SLOW_NS && p->limit > 1) {
+	if (mean > SLOW_NS && p->limit > 1) {
 		p->limit = 1;
 		p->not_before = now + p->hold_ms;
 		p->hold_ms *= 2;
-	} else if ((!p->rotates || mean < QUICK_NS) && p->limit < top && now >= p->not_before) {
-		p->limit = 2 * p->limit < top ? 2 * p->limit : top;
+	} else if (mean < QUICK_NS && p->limit < p->most && now >= p->not_before) {
+		p->limit = 2 * p->limit < p->most ? 2 * p->limit : p->most;
 		pthread_cond_broadcast(&c->more);
 	}
 }
@@ -142,14 +132,47 @@ static void judge(struct copy *c, int64_t mean, double share, int64_t now)
 void copy_pool_look(struct copy *c, int64_t now)
 {
 	struct copy_pool *p = &c->pool;
-	int64_t n = atomic_load(&p->answers), past = now - p->looked, waited;
+	int64_t n = atomic_load(&p->answers), waited;
 
-	if (!watched(p) || past < WINDOW_MS || n < ENOUGH)
+	if (!p->rotates || now - p->looked < WINDOW_MS || n < ENOUGH)
 		return;
 	p->looked = now;
 	(void)atomic_fetch_sub(&p->answers, n);
 	waited = atomic_exchange(&p->waited_ns, 0);
 	pthread_mutex_lock(&c->lock);
-	judge(c, waited / n, (double)waited / 1e6 / (double)past / p->limit, now);
+	judge(c, waited / n, now);
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* ---- who makes files ---- */
+
+static void wait_for_turn(struct copy_worker *w)
+{
+	while (sem_wait(&w->c->pool.makers) < 0)
+		;               /* a signal */
+}
+
+void copy_make_begin(struct copy_worker *w)
+{
+	w->makes = w->c->pool.few;
+	if (w->makes)
+		wait_for_turn(w);
+}
+
+void copy_make_end(struct copy_worker *w)
+{
+	copy_make_pause(w);
+	w->makes = false;
+}
+
+void copy_make_pause(struct copy_worker *w)
+{
+	if (w->makes)
+		sem_post(&w->c->pool.makers);
+}
+
+void copy_make_go_on(struct copy_worker *w)
+{
+	if (w->makes)
+		wait_for_turn(w);
 }

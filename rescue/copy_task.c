@@ -22,7 +22,8 @@ void copy_push(struct copy *c, const struct copy_task *t, size_t n)
 	}
 	memcpy(c->stack + c->n, t, n * sizeof(*t));
 	c->n += n;
-	pthread_cond_broadcast(&c->more);
+	if (copy_pool_room(c))
+		pthread_cond_broadcast(&c->more);
 	pthread_mutex_unlock(&c->lock);
 }
 

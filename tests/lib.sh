@@ -57,7 +57,6 @@ loop_file() {
 		sleep 0.2
 	done
 	[ -n "$LOOP" ] || fail "no loop device for $1"
-	[[ " ${*:2} " == *" -r "* ]] || blockdev --setrw "$LOOP"        # an earlier user of the device may have left it read-only
 	LOOPS+=("$LOOP")
 	[[ " $* " == *" -r "* ]] || blockdev --setrw "$LOOP"   # a read-only flag outlives the file that was attached before,
 	[[ " $* " == *" -P "* ]] || partx -d "$LOOP" 2>/dev/null || true       # and so do partitions that were entered by hand

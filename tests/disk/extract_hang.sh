@@ -45,6 +45,34 @@ wait $p
 for i in a/deep/dumb "a/dumb too"; do cmp "$W/below" "$W/to/$i"; done
 equal "$(find "$W/to" -type f | wc -l)" 303 "number of files"
 
+# Only so many make files in btrfs at once. As many reads that hang, before everything else and each in the middle of
+# a file that has been made, keep nobody from it.
+loop_new btrfs 300M
+mkfs.btrfs -qf "$LOOP" >/dev/null 2>&1
+mkdir "$W/btrfs"
+mount "$LOOP" "$W/btrfs"
+at_end "umount -l '$W/btrfs'"
+halves=()
+mkdir "$W/m/b/halves"
+for i in $(seq $(($(getconf _NPROCESSORS_ONLN) + 1))); do
+	touch "$W/m/b/halves/$i"
+	"$O/helpers/badfile" "$W/below" "$W/m/b/halves/$i" 2500000 stop & halves+=($!)
+	at_end "umount -l '$W/m/b/halves/$i' 2>/dev/null"
+	until [ -s "$W/m/b/halves/$i" ]; do sleep 0.05; done
+done
+at_end "kill -CONT ${halves[*]} 2>/dev/null"
+rm -rf "$W/logs"; mkdir "$W/logs" "$W/btrfs/to"; : >"$W/out"
+"$O/helpers/copytree" "$W/m" "$W/btrfs/to" first=/b/halves logs="$W/logs" patience=1 >"$W/out" & p=$!
+for i in $(seq 200); do [ ! -s "$W/out" ] || break; sleep 0.1; done
+[ -s "$W/out" ] || fail "it waits for files whose reads hang"
+grep -q "^files 303 .* lost ${#halves[@]} " "$W/out" || fail "$(cat "$W/out")"
+[ -z "$(ls "$W/btrfs/to/b/halves")" ] || fail "half a file was left"
+kill -CONT "${halves[@]}"
+wait $p
+umount -l "$W"/m/b/halves/*
+rm -r "$W/m/b/halves"
+umount "$W/btrfs"
+
 # Into an archive, which has one member after the other: a read that hangs in the middle of a big file holds up that file alone. Without an
 # answer its member is filled up, and the rest of it is noted; what is answered late is in the archive a second time, whole.
 for s in "${servers[@]}"; do kill "$s"; done

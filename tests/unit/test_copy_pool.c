@@ -13,7 +13,7 @@ static struct copy *watched(void)
 
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->more, NULL);
-	c->pool.most = c->pool.few = 6;
+	c->pool.most = 6;
 	c->pool.limit = 1;
 	c->pool.rotates = true;
 	c->pool.hold_ms = 5000;
@@ -87,24 +87,41 @@ static void test_few_answers_say_nothing(void **state)
 	end(c);
 }
 
-/* Where more would only be in each other's way, it takes a source that is mostly waited for. A second has 3 * 10^9 ns of three threads. */
-static void test_a_destination_that_likes_few(void **state)
+static int places(struct copy *c)
 {
+	int n;
+
+	assert_int_equal(sem_getvalue(&c->pool.makers, &n), 0);
+	return n;
+}
+
+/* A place among those who make files is free while its owner waits for the source, which may be for ever. */
+static void test_who_waits_for_the_source_makes_no_file(void **state)
+{
+	const struct copy_opts o = { .patience_s = 3600 };
 	struct copy *c = watched();
+	struct copy_worker w = { .c = c };
 
 	(void)state;
-	c->pool.few = 3;
-	c->pool.limit = 3;
-	c->pool.rotates = false;
-	assert_int_equal(look(c, 1000, 20000, QUICK_NS), 3);
-	assert_int_equal(look(c, 2000, 500, SLOW_NS), 6);
-	assert_int_equal(look(c, 3000, 20000, QUICK_NS), 6);
-	c->pool.limit = 1;
-	c->pool.rotates = true;
-	assert_int_equal(look(c, 4000, 500, QUICK_NS), 2);
-	assert_int_equal(look(c, 5000, 500, QUICK_NS), 3);
-	assert_int_equal(look(c, 6000, 500, QUICK_NS), 3);
-	assert_int_equal(look(c, 7000, 25000, QUICK_NS), 6);
+	c->o = &o;
+	c->pool.few = true;
+	sem_init(&c->pool.makers, 0, 3);
+	copy_make_begin(&w);
+	assert_int_equal(places(c), 2);
+	copy_ask(&w);
+	assert_int_equal(places(c), 3);
+	errno = EIO;
+	copy_answered(&w);
+	assert_int_equal(errno, EIO);
+	assert_int_equal(places(c), 2);
+	copy_make_end(&w);
+	copy_ask(&w);
+	copy_answered(&w);
+	assert_int_equal(places(c), 3);
+	c->pool.few = false;
+	copy_make_begin(&w);
+	assert_int_equal(places(c), 3);
+	copy_make_end(&w);
 	end(c);
 }
 
@@ -195,7 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quick_answers_let_more_work), cmocka_unit_test(test_a_moving_head_has_one_thread),
 		cmocka_unit_test(test_a_mistake_is_taken_back), cmocka_unit_test(test_few_answers_say_nothing),
-		cmocka_unit_test(test_a_destination_that_likes_few), cmocka_unit_test(test_the_limit_holds_workers_back),
+		cmocka_unit_test(test_who_waits_for_the_source_makes_no_file), cmocka_unit_test(test_the_limit_holds_workers_back),
 		cmocka_unit_test(test_one_head_goes_in_one_direction),
 	};
 
