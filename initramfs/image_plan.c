@@ -21,7 +21,7 @@ static const struct need {
 	{ "md-assemble", NULL, NULL, "mdadm", "mdadm" },
 	{ "extract", NULL, NULL, "dmsetup", "dmsetup" },         /* rungs on an overlay; then what repairs or reads each filesystem */
 	{ "extract", "type", "btrfs", "btrfs btrfs-find-root", "btrfs-progs" },
-	{ "extract", "type", "ext4", "e2fsck debugfs", "e2fsprogs" },
+	{ "extract", "type", "ext4", "e2fsck debugfs mkfs.ext4", "e2fsprogs" },
 	{ "extract", "type", "xfs", "xfs_repair", "xfsprogs" },
 	{ "image-device", NULL, NULL, "ddrescue", "gddrescue" },
 	{ "bacula-restore", "engine", "bextract", "bextract", "bacula-sd" },

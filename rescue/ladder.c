@@ -60,6 +60,7 @@ static const struct rung rungs[] = {
 	{ "ext4", "superblock of group 1 (4 KiB blocks)", ON_DEVICE, "noload,sb=131072", NON, false },
 	{ "ext4", "superblock of group 1 (1 KiB blocks)", ON_DEVICE, "noload,sb=8193", NON, false },
 	{ "ext4", "repaired on an overlay", REPAIR, NULL, NON, false },
+	{ "ext4", "group descriptors made anew on an overlay", EXT_GROUPS, NULL, NON, false },
 	{ "xfs", "read-only", CLEAN_ONLY, "nouuid", NON, false },
 	{ "xfs", "log replayed on an overlay", ON_OVERLAY, "nouuid", NON, false },
 	{ "xfs", "norecovery", ON_DEVICE, "nouuid,norecovery", NON, false },
@@ -233,7 +234,7 @@ static int try_rung(const struct ladder_opts *o, const struct rung *g, const cha
 		return r;
 	}
 	*ret = (struct ladder){ .rung = xstrdup(g->name), .type = type ? xstrdup(type) : NULL, .at = xstrdup(o->at), .proof = g->proof,
-				.repaired = g->prepare == REPAIR, .empty = empty, .overlay = ov };
+				.repaired = g->prepare == REPAIR || g->prepare == EXT_GROUPS, .empty = empty, .overlay = ov };
 	judge(o, g, ret);
 	return 0;
 }

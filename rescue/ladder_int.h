@@ -16,6 +16,7 @@ enum ladder_prepare {
 	BTRFS_OLDER_2,
 	BTRFS_OLDER_3,
 	EXT_SUPER,              /* overlay: another superblock, and the journal replayed */
+	EXT_GROUPS,             /* overlay: group descriptors as mke2fs would write them, then REPAIR */
 	REPAIR,                 /* overlay: fsck there */
 };
 
@@ -51,13 +52,18 @@ void ladder_btrfs_forget(const char *device);
 /* ladder_chunks.c, on an overlay only: a chunk tree from what the other trees say. Reads the whole device. */
 int ladder_btrfs_chunks(const char *overlay, struct err *e);
 
-/* ---- ladder_repair.c: on overlays only ---- */
+/* ---- ladder_ext.c: on overlays only ---- */
 
-/* e2fsck, xfs_repair: a filesystem that can be mounted again, whatever it costs. */
-int ladder_repair(const char *overlay, const char *type, struct err *e);
-/* ext4: another superblock in the first one's place, and the journal replayed; nothing is repaired. */
+/* e2fsck: a filesystem that can be mounted again, whatever it costs. */
+int ladder_ext_repair(const char *overlay, struct err *e);
+/* Another superblock in the first one's place, and the journal replayed; nothing is repaired. */
 int ladder_ext_journal(const char *overlay, struct err *e);
-/* ext4: does the first superblock say that the journal waits to be replayed? */
+/* Does the first superblock say that the journal waits to be replayed? */
 bool ladder_ext_dirty(const char *device);
+/* ladder_groups.c, on an overlay only: group descriptors made anew, then ladder_ext_repair. -EOPNOTSUPP when nobody knows where its inodes lie. */
+int ladder_ext_groups(const char *overlay, struct err *e);
+#define LADDER_EXT_SUPER 1024   /* bytes */
+/* Appends the command that makes them. -EOPNOTSUPP, -EBADMSG. */
+int ladder_ext_args(const uint8_t sb[LADDER_EXT_SUPER], const char *device, struct strv *ret, struct err *e);
 
 #endif

@@ -2,6 +2,8 @@
 /* Copies of the devices that may be written to, and what is done to them before they are mounted. */
 #include "ladder_int.h"
 
+#include "child.h"
+
 static int prepare(enum ladder_prepare how, const char *overlay, const char *type, struct err *e)
 {
 	switch (how) {
@@ -17,8 +19,10 @@ static int prepare(enum ladder_prepare how, const char *overlay, const char *typ
 		return ladder_btrfs_older(overlay, how - BTRFS_OLDER_1 + 1, e);
 	case EXT_SUPER:
 		return ladder_ext_journal(overlay, e);
+	case EXT_GROUPS:
+		return ladder_ext_groups(overlay, e);
 	case REPAIR:
-		return ladder_repair(overlay, type, e);
+		return str_eq(type, "xfs") ? child_runl(e, "xfs_repair", "-L", overlay, NULL) : ladder_ext_repair(overlay, e);
 	default:
 		return 0;
 	}

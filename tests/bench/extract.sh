@@ -38,7 +38,10 @@ one() { # TOOL FROM TO: copies
 }
 measure() { # TOOL FROM TO: one copy; its seconds, and the processor's of the tool itself
 	local t0 TIMEFORMAT='%U %S'
-	rm -rf "$3"; cold
+	rm -rf "$3"
+	# btrfs gives block groups back when it has time for it, and the next copy would take new ones, where nobody has written yet
+	[ "$fs" != btrfs ] || { sync -f "${3%/*}" && btrfs balance start -dusage=0 -musage=0 "${3%/*}" >/dev/null; }
+	cold
 	${AROUND:-:} begin
 	t0=$(now)
 	{ time one "$1" "$2" "$3" 2>>"$W/errors" || touch "$W/failed"; } 2>"$W/cpu"

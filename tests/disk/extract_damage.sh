@@ -175,6 +175,23 @@ manifest_of "$W/out/to" >"$W/have"
 equal "$(($(wc -l <"$W/ext4.manifest") - $(wc -l <"$W/have")))" "$n" "files missing and files listed"
 say "ext4, a block of the inode table gone"
 
+# all copies of the group descriptors: e2fsck finds nothing with what it makes of them; they are where mkfs.ext4 would put them
+cp --sparse=always "$W/ext4.img" "$W/d.img"
+for at in 1 32769; do head -c 4096 /dev/urandom | dd of="$W/d.img" bs=4096 seek=$at conv=notrunc status=none; done
+extract_image 7 "$W/d.img"
+expect_rung "group descriptors made anew on an overlay"
+expect_tree ext4
+grep -q 'files may be missing' "$W/run.log" || fail "a repaired filesystem was called complete"
+say "ext4, group descriptors gone"
+# a filesystem that grew has them elsewhere: nothing is made up
+truncate -s 300M "$W/grown.img"
+mkfs.ext4 -qF -b 4096 "$W/grown.img" 100M
+resize2fs "$W/grown.img" >/dev/null 2>&1
+loop_file "$W/grown.img"; mount "$LOOP" "$W/mnt"; echo here >"$W/mnt/file"; umount "$W/mnt"; loop_end "$LOOP"
+for at in 1 32769; do head -c 4096 /dev/urandom | dd of="$W/grown.img" bs=4096 seek=$at conv=notrunc status=none; done
+extract_image 7 "$W/grown.img"
+grep -q 'group descriptors made anew on an overlay.*it was resized' "$(report report.txt)" || fail "a layout that nobody knows was made up"
+
 echo "== xfs"
 make_image xfs 350M mkfs.xfs -qf
 crash_image xfs

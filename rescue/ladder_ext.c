@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is done to overlays, never to the device. */
+/* ext2, 3 and 4: what is done to overlays, never to the device. */
 #include "ladder_int.h"
 
 #include <fcntl.h>
@@ -17,13 +17,10 @@ static int e2fsck(const char *const argv[], struct err *e)
 	return r == 0 || (c.exit_code >= 0 && c.exit_code < 4) ? 0 : r;
 }
 
-int ladder_repair(const char *overlay, const char *type, struct err *e)
+int ladder_ext_repair(const char *overlay, struct err *e)
 {
-	int r;
+	int r = e2fsck((const char *[]){ "e2fsck", "-fy", overlay, NULL }, e);
 
-	if (str_eq(type, "xfs"))
-		return child_runl(e, "xfs_repair", "-L", overlay, NULL);
-	r = e2fsck((const char *[]){ "e2fsck", "-fy", overlay, NULL }, e);
 	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(supers); i++)
 		r = e2fsck((const char *[]){ "e2fsck", "-fy", "-b", supers[i], overlay, NULL }, e);
 	return r;
