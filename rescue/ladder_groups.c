@@ -39,12 +39,17 @@ static const struct bit bits[] = {
 /* The layout, by offset and length: block and inode counts, sizes of groups, of inodes and of descriptors, room for more of these, flex groups. */
 static const struct { size_t at, n; } layout[] = { { 0x0, 8 }, { 0x14, 24 }, { 0x58, 2 }, { 0xce, 2 }, { 0xfe, 2 }, { 0x150, 4 }, { 0x174, 1 } };
 
+static bool sane(const uint8_t *sb)
+{
+	return le16(sb + 0x38) == MAGIC && le32(sb + 0x18) <= MAX_LOG;
+}
+
 static bool read_super(int fd, uint8_t sb[LADDER_EXT_SUPER])
 {
 	static const off_t at[] = { SUPER_AT, 8193 * 1024, 16384 * 2048, 32768LL * 4096, 98304LL * 4096 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(at); i++)
-		if (pread(fd, sb, LADDER_EXT_SUPER, at[i]) == LADDER_EXT_SUPER && le16(sb + 0x38) == MAGIC)
+		if (pread(fd, sb, LADDER_EXT_SUPER, at[i]) == LADDER_EXT_SUPER && sane(sb))
 			return true;
 	return false;
 }
@@ -56,8 +61,8 @@ static uint64_t block_size(const uint8_t *sb)
 
 static int features(const uint8_t *sb, struct str *ret, struct err *e)
 {
-	if (le32(sb + 0x18) > MAX_LOG)
-		return err_set(e, -EBADMSG, "its superblock makes no sense: blocks of 2^%u KiB", le32(sb + 0x18));
+	if (!sane(sb))
+		return err_set(e, -EBADMSG, "its superblock makes no sense");
 	str_add(ret, "none");
 	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
 		if (!(le32(sb + bits[i].field) & bits[i].bit))
@@ -138,6 +143,8 @@ int ladder_ext_groups(const char *overlay, struct err *e)
 		return err_errno(e, "open '%s'", overlay);
 	if (!read_super(fd, old))
 		return err_set(e, -ENODATA, "there is no superblock that says where its inodes lie");
+	if (has_root(fd, old))          /* e2fsck with all inode tables to be read would take long, and find what it found before */
+		return err_set(e, -ENODATA, "its group descriptors are there");
 	if (make_again(overlay, old, e) < 0)
 		return e->code;
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
