@@ -122,16 +122,18 @@ static bool same_layout(const uint8_t *a, const uint8_t *b)
 	return true;
 }
 
-/* Inode 2, in the table of the first group. */
+/* Inode 2, in the table of the first group: a folder that is not deleted, with at least two links. */
 static bool has_root(int fd, const uint8_t *sb)
 {
-	uint8_t group[64] = { 0 }, mode[2];
+	uint8_t group[64] = { 0 }, inode[32];
 	uint64_t table;
 
-	if (pread(fd, group, sizeof(group), (off_t)((le32(sb + 0x14) + 1) * block_size(sb))) != sizeof(group))
+	if (pread(fd, group, sizeof(group), (off_t)((le32(sb + 0x14) + 1ULL) * block_size(sb))) != sizeof(group))
 		return false;
 	table = le32(group + 0x8) | (le32(sb + INCOMPAT) & LARGE ? (uint64_t)le32(group + 0x28) << 32 : 0);
-	return pread(fd, mode, 2, (off_t)(table * block_size(sb) + le16(sb + 0x58))) == 2 && (le16(mode) & 0xf000) == 0x4000;
+	if (pread(fd, inode, sizeof(inode), (off_t)(table * block_size(sb) + le16(sb + 0x58))) != sizeof(inode))
+		return false;
+	return (le16(inode) & 0xf000) == 0x4000 && le32(inode + 0x14) == 0 && le16(inode + 0x1a) >= 2;
 }
 
 int ladder_ext_groups(const char *overlay, struct err *e)
@@ -147,7 +149,6 @@ int ladder_ext_groups(const char *overlay, struct err *e)
 		return err_set(e, -ENODATA, "its group descriptors are there");
 	if (make_again(overlay, old, e) < 0)
 		return e->code;
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (!read_super(fd, made) || !same_layout(old, made) || !has_root(fd, made))
 		return err_set(e, -EOPNOTSUPP, "where mkfs.ext4 would put its inodes they are not: it was resized, or made by something else");
 	if (pwrite(fd, old, sizeof(old), SUPER_AT) != (ssize_t)sizeof(old) || fsync(fd) < 0)
