@@ -104,8 +104,8 @@ struct copy_pool {
 	uint64_t head;                  /* under copy.lock: the inode that was given out last */
 	_Atomic int64_t waited_ns, answers;     /* of the source, since looked */
 	int64_t looked, not_before, hold_ms;    /* ms: last look; no more threads before; how long after the next mistake */
-	bool few;                       /* not all of them make files at once, */
-	sem_t makers;                   /* but so many more */
+	bool few;                       /* only some of them make files at the same time */
+	sem_t makers;                   /* how many more may begin to */
 };
 
 /* Buffers of COPY_BUF bytes that nobody uses just now. */
