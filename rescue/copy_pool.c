@@ -58,13 +58,18 @@ static bool any_rotates(const char *dir)
 	return false;
 }
 
-static unsigned int most(const struct copy_opts *o)
+static unsigned int processors(void)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
+	return n < 1 ? 1 : (unsigned int)n;
+}
+
+static unsigned int most(const struct copy_opts *o, unsigned int cpus)
+{
 	if (o->threads)
 		return o->threads;
-	return cpus < 2 ? 4 : cpus > 16 ? 32 : (unsigned int)cpus * 2 + 2;
+	return cpus > 16 ? 32 : cpus * 2 + 2;
 }
 
 static bool likes_few(int dst)
@@ -77,15 +82,15 @@ static bool likes_few(int dst)
 void copy_pool_init(struct copy *c)
 {
 	AUTO_FREE char *src = xasprintf("/proc/self/fd/%d", c->o->src);
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int cpus = processors();
 	struct copy_pool *p = &c->pool;
 
-	p->most = most(c->o);
+	p->most = most(c->o, cpus);
 	p->rotates = !c->o->threads && any_rotates(src);
 	p->limit = p->rotates ? 1 : p->most;
 	p->hold_ms = HOLD_MS;
 	p->few = likes_few(c->o->dst);
-	sem_init(&p->makers, 0, (unsigned int)(cpus < 1 ? 2 : cpus + 1));
+	sem_init(&p->makers, 0, cpus + 1);
 }
 
 bool copy_pool_room(const struct copy *c)
@@ -146,17 +151,10 @@ void copy_pool_look(struct copy *c, int64_t now)
 
 /* ---- who makes files ---- */
 
-static void wait_for_turn(struct copy_worker *w)
-{
-	while (sem_wait(&w->c->pool.makers) < 0)
-		;               /* a signal */
-}
-
 void copy_make_begin(struct copy_worker *w)
 {
 	w->makes = w->c->pool.few;
-	if (w->makes)
-		wait_for_turn(w);
+	copy_make_go_on(w);
 }
 
 void copy_make_end(struct copy_worker *w)
@@ -173,6 +171,6 @@ void copy_make_pause(struct copy_worker *w)
 
 void copy_make_go_on(struct copy_worker *w)
 {
-	if (w->makes)
-		wait_for_turn(w);
+	while (w->makes && sem_wait(&w->c->pool.makers) < 0)
+		;               /* a signal */
 }

@@ -11,6 +11,12 @@ static int fill(void *p, size_t n, struct err *e)
 	return 0;
 }
 
+void guid_text(const uint8_t b[16], char ret[37])
+{
+	snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6],
+		 b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
 int guid_random(char ret[37], struct err *e)
 {
 	uint8_t b[16];
@@ -20,8 +26,7 @@ int guid_random(char ret[37], struct err *e)
 		return r;
 	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(ret, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5], b[6],
-		 b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	guid_text(b, ret);
 	return 0;
 }
 

@@ -94,7 +94,6 @@ static bool is_xfs(int fd)
 
 char *ladder_type(const char *device)
 {
-	static const off_t ext[] = { 1024, 8193 * 1024, 16384 * 2048, 32768LL * 4096, 98304LL * 4096 };
 	AUTO_CLOSE int fd = open(device, O_RDONLY | O_CLOEXEC);
 	struct blk b;
 	char *type = NULL;
@@ -110,8 +109,8 @@ char *ladder_type(const char *device)
 		return xstrdup("btrfs");
 	if (is_xfs(fd))
 		return xstrdup("xfs");
-	for (size_t i = 0; i < ARRAY_SIZE(ext); i++)
-		if (magic_at(fd, ext[i] + 56, "\x53\xef", 2))
+	for (size_t i = 0; i < LADDER_EXT_SUPERS; i++)
+		if (magic_at(fd, ladder_ext_at[i] + 56, "\x53\xef", 2))
 			return xstrdup("ext4");
 	return NULL;
 }

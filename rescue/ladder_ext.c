@@ -9,6 +9,8 @@
 /* Where another superblock lies, by the size of the blocks: 4, 1 and 2 KiB. */
 static const char *const supers[] = { "32768", "8193", "16384" };
 
+const off_t ladder_ext_at[LADDER_EXT_SUPERS] = { 1024, 8193 * 1024, 16384 * 2048, 32768LL * 4096, 98304LL * 4096 };
+
 static int e2fsck(const char *const argv[], struct err *e)
 {
 	struct child c = { .argv = argv, .timeout_s = 86400 };

@@ -12,9 +12,9 @@
 #include <fcntl.h>
 
 #include "child.h"
+#include "guid.h"
 #include "le.h"
 
-#define SUPER_AT 1024
 #define MAGIC 0xef53
 #define MAX_LOG 6               /* blocks of 64 KiB */
 #define LARGE 0x80              /* incompatible features: descriptors of 64 bytes, "64bit" */
@@ -46,10 +46,8 @@ static bool sane(const uint8_t *sb)
 
 static bool read_super(int fd, uint8_t sb[LADDER_EXT_SUPER])
 {
-	static const off_t at[] = { SUPER_AT, 8193 * 1024, 16384 * 2048, 32768LL * 4096, 98304LL * 4096 };
-
-	for (size_t i = 0; i < ARRAY_SIZE(at); i++)
-		if (pread(fd, sb, LADDER_EXT_SUPER, at[i]) == LADDER_EXT_SUPER && sane(sb))
+	for (size_t i = 0; i < LADDER_EXT_SUPERS; i++)
+		if (pread(fd, sb, LADDER_EXT_SUPER, ladder_ext_at[i]) == LADDER_EXT_SUPER && sane(sb))
 			return true;
 	return false;
 }
@@ -74,15 +72,6 @@ static int features(const uint8_t *sb, struct str *ret, struct err *e)
 	return 0;
 }
 
-/* The checksums of the descriptors begin with the UUID. */
-static void uuid_text(const uint8_t *sb, char ret[37])
-{
-	char *to = ret;
-
-	for (int i = 0; i < 16; i++)
-		to += sprintf(to, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", sb[0x68 + i]);
-}
-
 int ladder_ext_args(const uint8_t sb[LADDER_EXT_SUPER], const char *device, struct strv *ret, struct err *e)
 {
 	CLEANUP(str_free) struct str f = STR_INIT;
@@ -90,7 +79,7 @@ int ladder_ext_args(const uint8_t sb[LADDER_EXT_SUPER], const char *device, stru
 
 	if (features(sb, &f, e) < 0)
 		return e->code;
-	uuid_text(sb, uuid);
+	guid_text(sb + 0x68, uuid);     /* the checksums of the descriptors begin with it */
 	strv_split(ret, "mkfs.ext4 -S -q -F -E nodiscard -U", " ");
 	strv_add(ret, uuid);
 	strv_add(ret, "-O");
@@ -151,7 +140,7 @@ int ladder_ext_groups(const char *overlay, struct err *e)
 		return e->code;
 	if (!read_super(fd, made) || !same_layout(old, made) || !has_root(fd, made))
 		return err_set(e, -EOPNOTSUPP, "where mkfs.ext4 would put its inodes they are not: it was resized, or made by something else");
-	if (pwrite(fd, old, sizeof(old), SUPER_AT) != (ssize_t)sizeof(old) || fsync(fd) < 0)
+	if (pwrite(fd, old, sizeof(old), ladder_ext_at[0]) != (ssize_t)sizeof(old) || fsync(fd) < 0)
 		return err_errno(e, "write the superblock");
 	return ladder_ext_repair(overlay, e);
 }

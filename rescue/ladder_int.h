@@ -54,6 +54,10 @@ int ladder_btrfs_chunks(const char *overlay, struct err *e);
 
 /* ---- ladder_ext.c: on overlays only ---- */
 
+/* Byte offsets of superblocks: the first one, then copies for blocks of 1, 2 and 4 KiB. */
+#define LADDER_EXT_SUPERS 5
+extern const off_t ladder_ext_at[LADDER_EXT_SUPERS];
+
 /* e2fsck: a filesystem that can be mounted again, whatever it costs. */
 int ladder_ext_repair(const char *overlay, struct err *e);
 /* Another superblock in the first one's place, and the journal replayed; nothing is repaired. */
