@@ -25,7 +25,7 @@
 #define WINDOW_MS 100
 #define ENOUGH 100              /* answers, to say something about a window */
 #define QUICK_NS 250000         /* a mean that no moving head reaches, unless files lie in a row */
-#define SLOW_NS 3000000         /* a mean that only a moving head has, also where six threads wait for two processors */
+#define SLOW_NS 1500000         /* the same for each thread that waits: the disk itself took that long, and only a moving head does */
 #define HOLD_MS 5000            /* after the first mistake; then twice as long each time */
 
 static bool rotates(const char *node)
@@ -124,7 +124,7 @@ static void judge(struct copy *c, int64_t mean, int64_t now)
 {
 	struct copy_pool *p = &c->pool;
 
-	if (mean > SLOW_NS && p->limit > 1) {
+	if (p->limit > 1 && mean > SLOW_NS * (int64_t)p->limit) {
 		p->limit = 1;
 		p->not_before = now + p->hold_ms;
 		p->hold_ms *= 2;

@@ -74,6 +74,18 @@ static void test_a_mistake_is_taken_back(void **state)
 	end(c);
 }
 
+/* A flash disk that is busy makes six threads wait longer than two. */
+static void test_what_is_slow_depends_on_who_waits(void **state)
+{
+	struct copy *c = watched();
+
+	(void)state;
+	c->pool.limit = 6;
+	assert_int_equal(look(c, 1000, 500, SLOW_NS), 6);
+	assert_int_equal(look(c, 2000, 500, 2 * SLOW_NS), 1);
+	end(c);
+}
+
 static void test_few_answers_say_nothing(void **state)
 {
 	struct copy *c = watched();
@@ -211,7 +223,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quick_answers_let_more_work), cmocka_unit_test(test_a_moving_head_has_one_thread),
-		cmocka_unit_test(test_a_mistake_is_taken_back), cmocka_unit_test(test_few_answers_say_nothing),
+		cmocka_unit_test(test_a_mistake_is_taken_back), cmocka_unit_test(test_what_is_slow_depends_on_who_waits),
+		cmocka_unit_test(test_few_answers_say_nothing),
 		cmocka_unit_test(test_who_waits_for_the_source_makes_no_file), cmocka_unit_test(test_the_limit_holds_workers_back),
 		cmocka_unit_test(test_one_head_goes_in_one_direction),
 	};
