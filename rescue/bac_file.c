@@ -45,28 +45,11 @@ bool bac_wanted_path(const struct bac_eng *g, const char *name)
 	return l->n == 0;
 }
 
-/* Double slashes and those at the ends go; "." and ".." make it unsafe. */
 char *bac_map_path(const struct bac_eng *g, const char *name)
 {
 	const char *rest = g->o->strip ? below(name, g->o->strip) : name;
-	struct str s = STR_INIT;
 
-	for (const char *p = rest ? rest : name; *p;) {
-		size_t n;
-
-		while (*p == '/')
-			p++;
-		n = strcspn(p, "/");
-		if ((n == 1 && *p == '.') || (n == 2 && p[0] == '.' && p[1] == '.')) {
-			str_free(&s);
-			return NULL;
-		}
-		if (n && s.len)
-			str_addc(&s, '/');
-		str_addn(&s, p, n);
-		p += n;
-	}
-	return str_take(&s);
+	return str_path(rest ? rest : name);
 }
 
 static enum bac_kind kind_of(const struct bac_eng *g, const struct bac_attr *a)

@@ -62,6 +62,8 @@ static void *worker_main(void *arg)
 			copy_walk_dir(w, t);
 		else if (t->type == TASK_SCAN)
 			copy_walk_scan(w, t->dir);
+		else if (t->type == TASK_FIRST)
+			copy_walk_first(w, t);
 		else
 			do_files(w, t);
 		copy_task_done(w);
@@ -245,12 +247,15 @@ static int run_first(struct copy *c)
 {
 	struct copy_dir *root;
 
-	if (!c->o->first || !c->o->first->n)
+	if (!c->first.n)
 		return 0;
 	root = root_dir(c);
 	root->foreign = true;
-	for (size_t i = c->o->first->n; i-- > 0;)
-		(void)copy_walk_first(own_worker(c), root, c->o->first->v[i]);
+	for (size_t i = c->first.n; i-- > 0;) {
+		struct copy_task t = { .type = TASK_FIRST, .dir = copy_dir_ref(root), .name = xstrdup(c->first.v[i]) };
+
+		copy_push(c, &t, 1);
+	}
 	copy_dir_put(own_worker(c), root);
 	return run_phase(c);
 }
@@ -260,7 +265,7 @@ static int run_all(struct copy *c)
 	struct copy_dir *root = root_dir(c);
 	struct copy_task t = { .type = TASK_SCAN, .dir = root };
 
-	c->skip_first = "";
+	c->main_walk = true;
 	if (c->o->archive)
 		(void)copy_archive_entry(own_worker(c), root, NULL, root->src, &root->st, NULL, NULL);
 	root->all = !c->o->include || !c->o->include->n;

@@ -122,7 +122,7 @@ int copy_archive_entry(struct copy_worker *w, struct copy_dir *d, const char *na
 	if (x)
 		it.xattrs = *x;
 	else
-		(void)xattrs_read(fd, &it.xattrs);
+		copy_meta_read(w, d, name, fd, &it.xattrs);
 	r = entry(w, d, name, fd, st, &it, &e);
 	if (r == 0 && S_ISREG(st->stx_mode))
 		is_link(w);

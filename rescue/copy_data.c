@@ -162,6 +162,14 @@ static ssize_t copy_piece(struct copy_worker *w, int src, int dst, size_t want, 
 	return r < 0 ? r : got;
 }
 
+/* It reads where the blocks are before it returns. */
+static void read_ahead(struct copy_worker *w, int src, uint64_t at)
+{
+	copy_ask_bytes(w, AHEAD);
+	(void)readahead(src, (off64_t)at, AHEAD);
+	copy_answered(w);
+}
+
 /* One stretch of data. *ret_end is less than `to` when the file ends earlier than it said. */
 static int copy_stretch(struct copy_worker *w, int src, int dst, uint64_t from, uint64_t to, uint64_t *ret_end)
 {
@@ -171,7 +179,7 @@ static int copy_stretch(struct copy_worker *w, int src, int dst, uint64_t from, 
 		ssize_t got;
 
 		if (!w->direct_src && to - at > AHEAD && at % AHEAD == 0)
-			(void)readahead(src, (off64_t)(at + AHEAD), AHEAD);
+			read_ahead(w, src, at + AHEAD);
 		got = copy_piece(w, src, dst, to - at > COPY_BUF ? COPY_BUF : (size_t)(to - at), at);
 		if (got < 0)
 			return (int)got;
@@ -183,17 +191,24 @@ static int copy_stretch(struct copy_worker *w, int src, int dst, uint64_t from, 
 	return 0;
 }
 
+static off_t seek(struct copy_worker *w, int src, off_t from, int what)
+{
+	off_t at;
+
+	copy_ask(w);
+	at = lseek(src, from, what);
+	copy_answered(w);
+	return at;
+}
+
 static int copy_sparse(struct copy_worker *w, int src, int dst, uint64_t size)
 {
 	uint64_t at = 0, end;
 	int r;
 
 	while (at < size && !copy_stopped(w->c)) {
-		off_t data, hole;
+		off_t data = seek(w, src, (off_t)at, SEEK_DATA), hole;
 
-		copy_ask(w);
-		data = lseek(src, (off_t)at, SEEK_DATA);
-		copy_answered(w);
 		if (data < 0 && errno != ENXIO)
 			data = (off_t)at;       /* no map: all of it is data */
 		if (data < 0 || (uint64_t)data > size)
@@ -204,7 +219,7 @@ static int copy_sparse(struct copy_worker *w, int src, int dst, uint64_t size)
 		at = (uint64_t)data;
 		if (at == size)
 			break;
-		hole = lseek(src, data, SEEK_HOLE);
+		hole = seek(w, src, data, SEEK_HOLE);
 		if (hole <= data || (uint64_t)hole > size)
 			hole = (off_t)size;
 		r = copy_stretch(w, src, dst, at, (uint64_t)hole, &end);

@@ -9,7 +9,6 @@
 #include "copy_int.h"
 
 #include <linux/magic.h>
-#include <sys/vfs.h>
 
 #define READ_MIN (16 * KIB)
 #define WRITE_MIN (1 * MIB)
@@ -58,11 +57,9 @@ void copy_buffers_free(struct copy *c)
 }
 
 /* btrfs would write it through the cache all the same, because of its checksums, and not compressed. */
-bool copy_direct_possible(int dst)
+static bool writes_directly(const struct copy *c)
 {
-	struct statfs fs;
-
-	return fstatfs(dst, &fs) == 0 && (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
+	return c->dst_type == EXT4_SUPER_MAGIC || c->dst_type == XFS_SUPER_MAGIC;
 }
 
 /* All blocks at once and in one piece: nothing else knows how long the file becomes. */
@@ -80,7 +77,7 @@ void copy_direct_from(struct copy_worker *w, int src, uint64_t size)
 
 void copy_direct_to(struct copy_worker *w, int dst, uint64_t size)
 {
-	w->direct_dst = dst >= 0 && size >= WRITE_MIN && w->c->dst_direct && reserve(dst, size) && set_direct(dst, true);
+	w->direct_dst = dst >= 0 && size >= WRITE_MIN && writes_directly(w->c) && reserve(dst, size) && set_direct(dst, true);
 }
 
 void copy_direct_end(struct copy_worker *w, int src, uint64_t size)

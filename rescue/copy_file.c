@@ -141,7 +141,7 @@ static void linked_file(struct copy_worker *w, struct copy_dir *d, const char *n
 		copy_link_end(w, d, name, st, key, copy_file(w, d, name, src, st, w->c->nursery, key));
 		return;
 	}
-	(void)xattrs_read(src, &x);
+	copy_meta_read(w, d, name, src, &x);
 	pthread_mutex_lock(&w->lock);
 	w->res.files++;
 	w->holes = 0;
@@ -166,9 +166,7 @@ static void into_archive(struct copy_worker *w, struct copy_dir *d, const char *
 	int r;
 
 	copy_data_begin(w);
-	copy_ask(w);
-	(void)(src >= 0 ? xattrs_read(src, &x) : xattrs_read_at(d->src, name, &x));
-	copy_answered(w);
+	copy_meta_read(w, d, name, src, &x);
 	r = copy_archive_entry(w, d, name, src, st, target, &x);
 	if (r < 0)
 		return;

@@ -48,12 +48,12 @@ struct copy_batch {
 	struct copy_ent ent[];
 };
 
-enum copy_task_type { TASK_DIR, TASK_SCAN, TASK_FILES };
+enum copy_task_type { TASK_DIR, TASK_SCAN, TASK_FILES, TASK_FIRST };
 
 struct copy_task {
 	enum copy_task_type type;
 	struct copy_dir *dir;           /* holds a reference */
-	char *name;                     /* TASK_DIR: the folder in dir */
+	char *name;                     /* TASK_DIR: the folder in dir; TASK_FIRST: a path from dir, the root */
 	struct copy_batch *batch;       /* TASK_FILES: entries from..to of it */
 	uint32_t from, to;
 };
@@ -144,10 +144,12 @@ struct copy {
 	uint64_t mnt_id;
 	dev_t dst_dev;
 	ino_t dst_ino;
-	bool same_fs, bsd_groups, dst_direct;
+	bool same_fs, bsd_groups;
+	unsigned long dst_type;         /* f_type of statfs(2); 0: no folder */
 	uid_t uid;
 	gid_t gid;
-	const char *skip_first;         /* set while the main walk runs: paths of `first` are done already */
+	struct strv first;              /* as copy_dir_path() writes them */
+	bool main_walk;                 /* they are done */
 	/* hard links */
 	pthread_mutex_t link_lock;
 	pthread_cond_t link_done;
@@ -210,7 +212,7 @@ void copy_dir_keep(struct copy_dir *d, int fd);         /* its attributes are be
 /* copy_walk.c */
 void copy_walk_dir(struct copy_worker *w, struct copy_task *t);
 void copy_walk_scan(struct copy_worker *w, struct copy_dir *d);
-int copy_walk_first(struct copy_worker *w, struct copy_dir *root, const char *path);
+void copy_walk_first(struct copy_worker *w, struct copy_task *t);
 
 /* copy_file.c: one entry that is not a folder */
 void copy_entry(struct copy_worker *w, struct copy_dir *d, const struct copy_ent *ent);
@@ -231,7 +233,6 @@ int copy_set_up(struct copy *c, struct err *e);
 void copy_tear_down(struct copy *c);
 
 /* copy_direct.c */
-bool copy_direct_possible(int dst);
 /* From here on the descriptors are used with copy_direct_read and copy_direct_write only. dst -1: nothing is written. */
 void copy_direct_from(struct copy_worker *w, int src, uint64_t size);
 void copy_direct_to(struct copy_worker *w, int dst, uint64_t size);
@@ -250,7 +251,7 @@ int copy_behind_wait(struct copy_behind *b);                            /* until
 int copy_behind_end(struct copy_behind *b);                             /* waits, frees; the same */
 
 /* copy_meta.c */
-/* Attributes of an open file or folder of the source; then they, owner and mode to dst. */
+/* Attributes of an open file or folder of the source, -1: of d's name; then they, owner and mode to dst. */
 void copy_meta_read(struct copy_worker *w, struct copy_dir *d, const char *name, int src, struct xattrs *ret);
 void copy_meta_fd(struct copy_worker *w, struct copy_dir *d, const char *name, int dst, const struct statx *st, struct xattrs *x);
 void copy_meta_at(struct copy_worker *w, struct copy_dir *d, const char *name, const struct statx *st, struct xattrs *x);

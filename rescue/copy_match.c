@@ -35,18 +35,6 @@ static bool leads_to(const char *pattern, const char *path)
 	return true;
 }
 
-static bool in_first(const struct copy *c, const char *path)
-{
-	const struct strv *l = c->o->first;
-
-	if (!c->skip_first || !l)
-		return false;
-	for (size_t i = 0; i < l->n; i++)
-		if (str_eq(l->v[i], path))
-			return true;
-	return false;
-}
-
 static bool has(const struct strv *l)
 {
 	return l && l->n;
@@ -61,12 +49,12 @@ enum copy_want copy_match(const struct copy *c, const struct copy_dir *d, const 
 	if (!has(o->include) && !has(o->exclude) && !has(o->first))
 		return WANT_ALL;
 	copy_dir_path(d, name, &path);
-	if (in_first(c, str_cstr(&path)))
-		return WANT_NO;
+	if (strv_has(&c->first, str_cstr(&path)))
+		return WANT_NO;         /* done by itself, also where it lies below another one of them */
 	for (size_t i = 0; o->exclude && i < o->exclude->n; i++)
 		if (matches(o->exclude->v[i], str_cstr(&path), name))
 			return WANT_NO;
-	if (!has(o->include) || d->all || !c->skip_first)
+	if (!has(o->include) || d->all || !c->main_walk)
 		return WANT_ALL;
 	for (size_t i = 0; i < o->include->n; i++) {
 		if (matches(o->include->v[i], str_cstr(&path), name))

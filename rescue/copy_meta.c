@@ -26,7 +26,7 @@ void copy_meta_read(struct copy_worker *w, struct copy_dir *d, const char *name,
 	int r;
 
 	copy_ask(w);
-	r = xattrs_read(src, ret);
+	r = src >= 0 ? xattrs_read(src, ret) : xattrs_read_at(d->src, name, ret);
 	copy_answered(w);
 	if (r < 0)
 		note(w, d, name, -r, "read extended attributes");
@@ -54,11 +54,7 @@ void copy_meta_at(struct copy_worker *w, struct copy_dir *d, const char *name, c
 	const char *which = NULL;
 	int r;
 
-	copy_ask(w);
-	r = xattrs_read_at(d->src, name, x);
-	copy_answered(w);
-	if (r < 0)
-		note(w, d, name, -r, "read extended attributes");
+	copy_meta_read(w, d, name, -1, x);
 	if (!owner_is_right(w->c, st) && fchownat(dst, name, st->stx_uid, st->stx_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		note(w, d, name, errno, "set the owner");
 	if (!S_ISLNK(st->stx_mode) && fchmodat(dst, name, st->stx_mode & 07777, 0) < 0)

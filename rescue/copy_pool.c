@@ -15,7 +15,6 @@
 
 #include <linux/magic.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <time.h>
 
 #include "fs.h"
@@ -72,13 +71,6 @@ static unsigned int most(const struct copy_opts *o, unsigned int cpus)
 	return cpus > 16 ? 32 : cpus * 2 + 2;
 }
 
-static bool likes_few(int dst)
-{
-	struct statfs fs;
-
-	return dst >= 0 && fstatfs(dst, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC;
-}
-
 void copy_pool_init(struct copy *c)
 {
 	AUTO_FREE char *src = xasprintf("/proc/self/fd/%d", c->o->src);
@@ -89,7 +81,7 @@ void copy_pool_init(struct copy *c)
 	p->rotates = !c->o->threads && any_rotates(src);
 	p->limit = p->rotates ? 1 : p->most;
 	p->hold_ms = HOLD_MS;
-	p->few = likes_few(c->o->dst);
+	p->few = c->dst_type == BTRFS_SUPER_MAGIC;
 	sem_init(&p->makers, 0, cpus + 1);
 }
 

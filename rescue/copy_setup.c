@@ -3,6 +3,7 @@
 #include "copy_int.h"
 
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "manifest_set.h"
@@ -40,18 +41,33 @@ static int probe_dst(struct copy *c, struct err *e)
 	AUTO_CLOSE int fd = openat(c->o->dst, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	struct timespec now;
 	struct stat dir, st, src;
+	struct statfs fs;
 
-	if (fstat(c->o->dst, &dir) < 0 || fstat(c->o->src, &src) < 0)
+	if (fstat(c->o->dst, &dir) < 0 || fstatfs(c->o->dst, &fs) < 0 || fstat(c->o->src, &src) < 0)
 		return err_errno(e, "look at '%s'", c->o->dst_name);
 	c->dst_dev = dir.st_dev;
 	c->dst_ino = dir.st_ino;
+	c->dst_type = (unsigned long)fs.f_type;
 	c->same_fs = dir.st_dev == src.st_dev;
-	c->dst_direct = copy_direct_possible(c->o->dst);
 	c->bsd_groups = true;
 	if (fd >= 0 && fstat(fd, &st) == 0) {
 		clock_gettime(CLOCK_REALTIME, &now);
 		c->bsd_groups = st.st_gid != c->gid;
 		c->clock_ok = st.st_ctim.tv_sec >= now.tv_sec - 2 && st.st_ctim.tv_sec <= now.tv_sec + 2;
+	}
+	return 0;
+}
+
+static int set_first(struct copy *c, struct err *e)
+{
+	const struct strv *l = c->o->first;
+
+	for (size_t i = 0; l && i < l->n; i++) {
+		AUTO_FREE char *path = str_path(l->v[i]);
+
+		if (!path)
+			return err_set(e, -EINVAL, "first '%s': write the path without '.' and '..'", l->v[i]);
+		strv_addf(&c->first, "/%s", path);
 	}
 	return 0;
 }
@@ -85,10 +101,10 @@ int copy_set_up(struct copy *c, struct err *e)
 	if (statx(c->o->src, "", AT_EMPTY_PATH, COPY_STATX, &st) < 0)
 		return err_errno(e, "look at '%s'", c->o->src_name);
 	c->mnt_id = st.stx_mnt_id;
+	if ((c->o->dst >= 0 && probe_dst(c, e) < 0) || set_first(c, e) < 0)
+		return e->code;
 	copy_pool_init(c);
 	workers_init(c);
-	if (c->o->dst >= 0 && probe_dst(c, e) < 0)
-		return e->code;
 	return copy_log_open(c, e);
 }
 
@@ -100,5 +116,6 @@ void copy_tear_down(struct copy *c)
 	copy_link_free(c);
 	manifest_set_free(c->have);
 	workers_free(c);
+	strv_free(&c->first);
 	free(c->stack);
 }

@@ -87,7 +87,7 @@ static bool steal(struct copy *c, struct copy_task *ret)
 /* Not for the paths of `first`: they come in their own order. A second thread is a trial. */
 static bool one_head(const struct copy *c)
 {
-	return c->pool.rotates && c->pool.limit <= 2 && c->skip_first;
+	return c->pool.rotates && c->pool.limit <= 2 && c->main_walk;
 }
 
 /* With one head: the newest folder while few files wait, then the files behind those that were read last, and from the beginning again. */

@@ -95,13 +95,17 @@ static struct copy_batch *make_batch(const struct chunk *k, const size_t *which,
 	return b;
 }
 
-static unsigned char type_of(struct copy_dir *d, const char *name, unsigned char type)
+static unsigned char type_of(struct copy_worker *w, struct copy_dir *d, const char *name, unsigned char type)
 {
 	struct stat st;
+	int r;
 
-	if (type != DT_UNKNOWN || fstatat(d->src, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (type != DT_UNKNOWN)
 		return type;
-	return IFTODT(st.st_mode);
+	copy_ask(w);
+	r = fstatat(d->src, name, &st, AT_SYMLINK_NOFOLLOW);
+	copy_answered(w);
+	return r < 0 ? DT_UNKNOWN : IFTODT(st.st_mode);
 }
 
 /* Sorts what is wanted into folders and others; both keep the order of the inodes. */
@@ -110,7 +114,7 @@ static void choose(struct copy_worker *w, struct copy_dir *d, struct chunk *k, s
 	for (size_t i = 0; i < k->n; i++) {
 		const char *name = k->names.s + k->v[i].name;
 
-		k->v[i].type = type_of(d, name, k->v[i].type);
+		k->v[i].type = type_of(w, d, name, k->v[i].type);
 		if (copy_match(w->c, d, name, k->v[i].type == DT_DIR) == WANT_NO)
 			continue;
 		if (k->v[i].type == DT_DIR)
@@ -175,6 +179,7 @@ static bool is_ours(struct copy *c, const struct statx *st)
 	return !(makedev(st->stx_dev_major, st->stx_dev_minor) == c->dst_dev && st->stx_ino == c->dst_ino && c->o->dst >= 0);
 }
 
+/* NULL: errno. */
 static struct copy_dir *enter(struct copy_worker *w, struct copy_dir *up, const char *name)
 {
 	AUTO_CLOSE int fd = -1;
@@ -186,10 +191,8 @@ static struct copy_dir *enter(struct copy_worker *w, struct copy_dir *up, const 
 	if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, COPY_STATX, &st) < 0)
 		base_close(&fd);
 	copy_answered(w);
-	if (fd < 0) {
-		copy_lost(w, up, name, "lost", errno, "open the folder: everything in it is missing");
+	if (fd < 0)
 		return NULL;
-	}
 	d = copy_dir_new(up, name);
 	d->src = take_fd(&fd);
 	d->st = st;
@@ -206,8 +209,10 @@ void copy_walk_dir(struct copy_worker *w, struct copy_task *t)
 	w->asked_for = name;
 	d = enter(w, t->dir, name);
 	w->asked_for = NULL;
-	if (!d)
+	if (!d) {
+		copy_lost(w, t->dir, name, "lost", errno, "open the folder: everything in it is missing");
 		return;
+	}
 	d->all = t->dir->all || copy_match(w->c, t->dir, name, true) == WANT_ALL;
 	up = t->dir;
 	t->dir = d;                     /* given back with the task, from here on */
@@ -220,39 +225,71 @@ void copy_walk_dir(struct copy_worker *w, struct copy_task *t)
 	copy_dir_put(w, up);
 }
 
-/* Pushes one path; its folders are made on the way, their attributes are left to the main walk. */
-int copy_walk_first(struct copy_worker *w, struct copy_dir *root, const char *path)
-{
-	CLEANUP(strv_free) struct strv parts = STRV_INIT;
-	struct copy_dir *d = copy_dir_ref(root), *next;
-	struct copy_task t = { .dir = d };
-	struct stat st;
+/* ---- the paths of `first` ---- */
 
-	strv_split(&parts, path, "/");
-	for (size_t i = 0; i + 1 < parts.n; i++) {
-		next = enter(w, d, parts.v[i]);
+/* The folder of a path, with a reference; NULL: errno. The folders on the way are made, their attributes are left to the main walk. */
+static struct copy_dir *enter_all(struct copy_worker *w, struct copy_dir *root, const struct strv *parts)
+{
+	struct copy_dir *d = copy_dir_ref(root), *next;
+
+	for (size_t i = 0; d && i + 1 < parts->n; i++) {
+		int keep;
+
+		next = enter(w, d, parts->v[i]);
+		keep = errno;
+		if (next)
+			next->foreign = true;
 		copy_dir_put(w, d);
-		if (!next)
-			return -ENOENT;
-		next->foreign = true;
+		errno = keep;
 		d = next;
 	}
-	t.dir = d;
-	if (!parts.n || fstatat(d->src, parts.v[parts.n - 1], &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		copy_dir_put(w, d);
-		return -ENOENT;
+	return d;
+}
+
+static struct copy_batch *batch_of_one(const char *name, const struct stat *st)
+{
+	struct copy_batch *b = xmalloc(sizeof(*b) + sizeof(*b->ent) + strlen(name) + 1);
+
+	atomic_init(&b->refs, 1);
+	b->n = 1;
+	b->ent[0] = (struct copy_ent){ st->st_ino, strcpy((char *)&b->ent[1], name), IFTODT(st->st_mode) };
+	return b;
+}
+
+/* Takes over the reference. */
+static void push_one(struct copy *c, struct copy_dir *d, const char *name, const struct stat *st)
+{
+	struct copy_task t = { .type = TASK_DIR, .dir = d };
+
+	if (S_ISDIR(st->st_mode))
+		t.name = xstrdup(name);
+	else
+		t = (struct copy_task){ .type = TASK_FILES, .dir = d, .batch = batch_of_one(name, st), .to = 1 };
+	copy_push(c, &t, 1);
+}
+
+/* What cannot be looked at is listed here, because the main walk leaves it out. */
+void copy_walk_first(struct copy_worker *w, struct copy_task *t)
+{
+	AUTO_FREE char *path = t->name;
+	CLEANUP(strv_free) struct strv parts = STRV_INIT;
+	struct copy_dir *d;
+	struct stat st;
+	int r;
+
+	strv_split(&parts, path, "/");
+	if (!parts.n || copy_stopped(w->c))
+		return;
+	w->asked_for = path + 1;
+	d = enter_all(w, t->dir, &parts);
+	copy_ask(w);
+	r = d ? fstatat(d->src, parts.v[parts.n - 1], &st, AT_SYMLINK_NOFOLLOW) : -1;
+	copy_answered(w);
+	if (r == 0) {
+		push_one(w->c, d, parts.v[parts.n - 1], &st);
+		return;
 	}
-	if (S_ISDIR(st.st_mode)) {
-		t.type = TASK_DIR;
-		t.name = xstrdup(parts.v[parts.n - 1]);
-	} else {
-		t.type = TASK_FILES;
-		t.batch = xmalloc(sizeof(struct copy_batch) + sizeof(struct copy_ent) + strlen(parts.v[parts.n - 1]) + 1);
-		atomic_init(&t.batch->refs, 1);
-		t.to = 1;
-		t.batch->n = 1;
-		t.batch->ent[0] = (struct copy_ent){ st.st_ino, strcpy((char *)&t.batch->ent[1], parts.v[parts.n - 1]), IFTODT(st.st_mode) };
-	}
-	copy_push(w->c, &t, 1);
-	return 0;
+	if (errno != ENOENT && errno != ENOTDIR)
+		copy_lost(w, t->dir, w->asked_for, "lost", errno, "look at it");
+	copy_dir_put(w, d);
 }

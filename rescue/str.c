@@ -120,6 +120,22 @@ bool strv_has(const struct strv *l, const char *s)
 	return false;
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strv_sort(struct strv *l)
+{
+	if (l->n)
+		qsort(l->v, l->n, sizeof(*l->v), by_text);
+}
+
+bool strv_has_sorted(const struct strv *l, const char *s)
+{
+	return l->n && bsearch(&s, l->v, l->n, sizeof(*l->v), by_text);
+}
+
 void strv_split(struct strv *l, const char *text, const char *separators)
 {
 	while (*text) {
@@ -130,6 +146,25 @@ void strv_split(struct strv *l, const char *text, const char *separators)
 		text += n;
 		text += strspn(text, separators);
 	}
+}
+
+char *str_path(const char *path)
+{
+	struct str s = STR_INIT;
+
+	while (*(path += strspn(path, "/"))) {
+		size_t n = strcspn(path, "/");
+
+		if (*path == '.' && (n == 1 || (n == 2 && path[1] == '.'))) {
+			str_free(&s);
+			return NULL;
+		}
+		if (s.len)
+			str_addc(&s, '/');
+		str_addn(&s, path, n);
+		path += n;
+	}
+	return str_take(&s);
 }
 
 char *str_trim(char *s)

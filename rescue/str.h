@@ -41,6 +41,8 @@ void strv_free(struct strv *l);
 void strv_add(struct strv *l, const char *s);
 void strv_addf(struct strv *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool strv_has(const struct strv *l, const char *s);
+void strv_sort(struct strv *l);                                              /* by bytes, as strcmp(3) does */
+bool strv_has_sorted(const struct strv *l, const char *s);                   /* the same as strv_has() after strv_sort(), and quicker */
 void strv_split(struct strv *l, const char *text, const char *separators);   /* empty fields are dropped */
 
 /* Numbers: the whole text must be one. */
@@ -60,6 +62,8 @@ int str_unescape(char *text);
 char *str_human_size(char *buf, size_t n, uint64_t bytes);
 /* The word in `words` (NULL-terminated) nearest to `word` if it is near enough to be a slip of the finger, else NULL. */
 const char *str_nearest(const char *word, const char *const *words);
+/* A path without slashes at its ends and double ones; NULL: "." or ".." is in it. The caller frees. */
+char *str_path(const char *path);
 /* Removes white space at both ends, in place; returns the start. */
 char *str_trim(char *s);
 

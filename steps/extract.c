@@ -117,9 +117,12 @@ static int preflight(void *self, struct step_io *io, struct err *e)
 		return r;
 	if (x->job && !x->volumes.path)
 		return err_set(e, -EINVAL, "since-job: needs since-volumes, the folder of the Bacula volumes that say when this job ran");
-	for (size_t i = 0; i < x->first.n; i++)
-		if (x->first.v[i][0] != '/')
-			return err_set(e, -EINVAL, "first '%s': must begin with '/', the top of the source", x->first.v[i]);
+	for (size_t i = 0; i < x->first.n; i++) {
+		AUTO_FREE char *path = str_path(x->first.v[i]);
+
+		if (!path || x->first.v[i][0] != '/')
+			return err_set(e, -EINVAL, "first '%s': must begin with '/', the top of the source, and have no '.' or '..' in it", x->first.v[i]);
+	}
 	r = check_pipe(x, e);
 	if (r < 0)
 		return r;

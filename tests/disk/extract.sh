@@ -84,6 +84,13 @@ extract_plan "$W/s" "$W/ext4/f" "first: [/c/d, /nowhere]" "exclude: ['*.log']"
 run_plan 0
 equal "$(files "$W/ext4/f")" "./a/1 ./c/d/e/3 " "first and exclude"
 equal "$(stat -c %y "$W/ext4/f/c/d/e/3" | cut -c1-4)" 2000 "time of a file that came first"
+# one below the other, written with more slashes than needed, below what is no folder, and below what is not there: each file once, nothing is missing
+extract_plan "$W/s" "$W/ext4/first" "first: [/c, /c/d/e/, //a//b, /a/1/x, /no/where]"
+run_plan 0
+equal "$(files "$W/ext4/first")" "./a/1 ./a/b/2.log ./c/d/4.log ./c/d/e/3 " "paths of first that meet"
+equal "$(grep -c ' f ' "$(report manifest)")" 4 "files of a manifest with paths of first that meet"
+extract_plan "$W/s" "$W/ext4/first" "first: [/c/../a]"
+refuses 3 "have no '.' or '..' in it" "$RESCUE" run "$W/plan.yaml" --volatile-state --state "$W/state7"
 extract_plan "$W/s" "$W/ext4/g" "include: [/c/d/e, /a/b/*.log]"
 run_plan 0
 equal "$(files "$W/ext4/g")" "./a/b/2.log ./c/d/e/3 " "include"

@@ -45,6 +45,33 @@ wait $p
 for i in a/deep/dumb "a/dumb too"; do cmp "$W/below" "$W/to/$i"; done
 equal "$(find "$W/to" -type f | wc -l)" 303 "number of files"
 
+# A folder whose attributes get no answer when everything in it is done: it stays, with its times, and is listed; one that answers late is whole.
+mute_folder() { # SECONDS PATIENCE [name [OPTION]]
+	rm -rf "$W/to" "$W/logs"; mkdir -p "$W/to" "$W/logs" "$W/mute"; : >"$W/out"
+	"$O/helpers/mutedir" "$W/mute" "$1" ${3:-} & server=$!
+	at_end "umount -l '$W/mute' 2>/dev/null"
+	until mountpoint -q "$W/mute"; do sleep 0.05; done
+	"$O/helpers/copytree" "$W/mute" "$W/to" logs="$W/logs" patience="$2" ${4:-} >"$W/out" & p=$!
+	for i in $(seq 200); do [ ! -s "$W/out" ] || break; sleep 0.1; done
+	kill $server; wait $server || true; umount -l "$W/mute"; wait $p
+}
+its_folder() {
+	equal "$(cat "$W/to/sub/f")" file "the file in the mute folder"
+	equal "$(stat -c %Y "$W/to/sub" "$W/to" | uniq)" 1286705410 "times of the mute folder and the one around"
+}
+mute_folder 0 1; its_folder
+grep -q "^files 1 folders 2 .* lost 0 partial 0 attributes 1 " "$W/out" || fail "$(cat "$W/out")"
+equal "$(cat "$W/logs/losses.txt")" "attributes: /sub: read: no answer: Connection timed out" "losses with a mute folder"
+mute_folder 4 2; its_folder
+grep -q "^files 1 folders 2 .* attributes 0 " "$W/out" || fail "$(cat "$W/out")"
+[ ! -s "$W/logs/losses.txt" ] || fail "a folder listed although it came late: $(cat "$W/logs/losses.txt")"
+# a path that comes first, and the disk does not even say whether it is there
+mute_folder 0 1 name first=/sub
+grep -q "^files 0 folders 1 .* lost 1 " "$W/out" || fail "$(cat "$W/out")"
+equal "$(cat "$W/logs/losses.txt")" "lost: /sub: read: no answer: Connection timed out" "losses with a path of 'first'"
+mute_folder 4 2 name first=/sub; its_folder
+[ ! -s "$W/logs/losses.txt" ] || fail "a path listed although it came late: $(cat "$W/logs/losses.txt")"
+
 # Only so many make files in btrfs at once. As many reads that hang, before everything else and each in the middle of
 # a file that has been made, keep nobody from it.
 loop_new btrfs 300M

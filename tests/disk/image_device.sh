@@ -55,6 +55,16 @@ RESCUE_FAULT=extract.image.done:1 run_plan 137
 KEEP_STATE=1 run_plan 7
 equal "$(cat "$(report losses.txt)")" "partial: /d/f2: bytes 81920-86015: Input/output error" "losses after a kill"
 cmp "$W/want/f1" "$W/to/d/f1"
+# the same, and the map in the state directory is gone: the one beside the image counts. What it calls rescued is not read again
+rm -rf "$W/to" "$W/first"
+RESCUE_FAULT=extract.image.done:1 run_plan 137
+find "$W/state" -name map -delete
+[ -s "$W/first.map" ] || fail "no map beside the image"
+printf "not read again" | dd of="$W/first" bs=1 seek=60000000 conv=notrunc status=none
+KEEP_STATE=1 run_plan 7
+equal "$(dd if="$W/first" bs=1 skip=60000000 count=14 status=none)" "not read again" "what was rescued before the kill"
+equal "$(cat "$(report losses.txt)")" "partial: /d/f2: bytes 81920-86015: Input/output error" "losses with the map beside the image"
+for f in f1 f3; do cmp "$W/want/$f" "$W/to/d/$f"; done
 rm -rf "$W/to" "$W/first"
 
 # a block of the inode table: its 16 files are on the list, all others come through the image
@@ -65,6 +75,12 @@ mount "$LOOP" "$W/m"
 mkdir "$W/m/many"; for i in $(seq 100); do echo "file $i" >"$W/m/many/f$i"; done
 umount "$W/m"; loop_end "$LOOP"
 bad_loop "$W/inodes.img" $(($(debugfs -R 'imap /many/f30' "$W/inodes.img" 2>/dev/null | sed -n 's/.*at block \([0-9]*\).*/\1/p') * 4096)) 4096
+# a path that comes first, and nobody can even say what it is: it is on the list, once
+extract_plan "$LOOP" "$W/to" "first: [/many/f30]"
+run_plan 7
+equal "$(grep -c '^lost: /many/f30: .*Input/output error' "$(report losses.txt)")" 1 "a path of 'first' that cannot be read: $(cat "$(report losses.txt)")"
+[ -e "$W/to/many/f99" ] || fail "the rest is not there"
+rm -rf "$W/to"
 extract_plan "$LOOP" "$W/to" "image-to: $W/first"
 run_plan 7
 lost=$(grep -c '^lost: /many/f' "$(report losses.txt)")
@@ -72,8 +88,27 @@ lost=$(grep -c '^lost: /many/f' "$(report losses.txt)")
 equal "$(find "$W/to/many" -type f | wc -l)" $((100 - lost)) "files through the image"
 equal "$(cat "$W/to/many/f99")" "file 99" "a file through the image"
 umount -l "$W/bad"; loop_end "$LOOP"
-bad_loop "$W/disk.img" "$at" 4096
+
+# the block with the attributes of a file, and of a folder: they come without them, and are listed; into an archive as well
+loop_new attributes 64M
+mkfs.ext4 -qF -b 4096 "$LOOP"
+mount "$LOOP" "$W/m"
+mkdir "$W/m/folder"; echo content >"$W/m/folder/file"
+for i in folder/file folder; do setfattr -n user.big -v "$i$(printf '%2000s')" "$W/m/$i"; done
+umount "$W/m"; loop_end "$LOOP"
 rm -rf "$W/to" "$W/first"
+acl() { echo $(($(debugfs -R "stat $1" "$W/attributes.img" 2>/dev/null | sed -n 's/.*File ACL: *\([0-9]*\).*/\1/p') * 4096)); }
+bad_loop "$W/attributes.img" "$(acl /folder)" 4096 "$(acl /folder/file)" 4096
+for to in to to.tar; do
+	extract_plan "$LOOP" "$W/$to"
+	run_plan 7
+	equal "$(sort "$(report losses.txt)" | tr '\n' '|')" \
+		"attributes: /folder/file: read extended attributes: Input/output error|attributes: /folder: read extended attributes: Input/output error|" "losses of $to"
+done
+equal "$(cat "$W/to/folder/file") $(tar -xOf "$W/to.tar" ./folder/file)" "content content" "a file whose attributes are lost"
+umount -l "$W/bad"; loop_end "$LOOP"
+bad_loop "$W/disk.img" "$at" 4096
+rm -rf "$W/to" "$W/to.tar" "$W/first"
 
 cat >"$W/plan.yaml" <<PLAN
 plan: 1

@@ -92,6 +92,38 @@ static void test_lists_grow_and_split(void **state)
 	assert_false(strv_has(&l, "x"));
 }
 
+static void test_a_sorted_list_is_searched(void **state)
+{
+	CLEANUP(strv_free) struct strv l = STRV_INIT;
+
+	(void)state;
+	strv_sort(&l);
+	assert_false(strv_has_sorted(&l, "a"));
+	strv_split(&l, "b ab c a", " ");
+	strv_sort(&l);
+	assert_string_equal(l.v[0], "a");
+	assert_string_equal(l.v[1], "ab");
+	assert_string_equal(l.v[3], "c");
+	assert_true(strv_has_sorted(&l, "b"));
+	assert_false(strv_has_sorted(&l, "bb"));
+}
+
+static void test_a_path_has_slashes_between_its_parts_only(void **state)
+{
+	static const char *const rows[][2] = { { "/a//b/", "a/b" }, { "a", "a" }, { "//", "" }, { "", "" }, { "/..a/.b/...", "..a/.b/..." },
+					       { "/a/../b", NULL }, { "/a/.", NULL }, { "..", NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *got = str_path(rows[i][0]);
+
+		if (rows[i][1])
+			assert_string_equal(got, rows[i][1]);
+		else
+			assert_null(got);
+	}
+}
+
 static void test_errors_gain_context(void **state)
 {
 	struct err e = ERR_INIT;
@@ -126,7 +158,7 @@ int main(void)
 		cmocka_unit_test(test_numbers_are_whole_or_refused), cmocka_unit_test(test_sizes_and_times_know_their_units),
 		cmocka_unit_test(test_escaping_comes_back), cmocka_unit_test(test_json_and_names_are_valid_utf8),
 		cmocka_unit_test(test_suggestions_are_near), cmocka_unit_test(test_lists_grow_and_split),
-		cmocka_unit_test(test_errors_gain_context), cmocka_unit_test(test_human_sizes),
+		cmocka_unit_test(test_a_path_has_slashes_between_its_parts_only), cmocka_unit_test(test_a_sorted_list_is_searched), cmocka_unit_test(test_errors_gain_context), cmocka_unit_test(test_human_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
