@@ -35,19 +35,13 @@ static int del_one(void *arg, char *data, size_t n, struct err *e)
 	return 0;
 }
 
-static int deeper_first(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)b, *(char *const *)a);
-}
-
 static int deletions(struct bac_eng *g, struct err *e)
 {
 	struct deletions d = { g, STRV_INIT };
 	int r = bac_spill_each(&g->list[BAC_L_DELS], del_one, &d, e);
 
-	if (d.dirs.n)
-		qsort(d.dirs.v, d.dirs.n, sizeof(*d.dirs.v), deeper_first);
-	for (size_t i = 0; i < d.dirs.n && r == 0; i++) {
+	strv_sort(&d.dirs);
+	for (size_t i = d.dirs.n; i-- > 0 && r == 0;) {         /* deeper ones first */
 		const char *base;
 		AUTO_CLOSE int dir = *d.dirs.v[i] ? bac_open_parent(g, d.dirs.v[i], false, &base, NULL) : -1;
 

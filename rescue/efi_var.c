@@ -180,11 +180,6 @@ int efi_var_delete(const char *name, const char *guid, struct err *e)
 	return 0;
 }
 
-static int cmp_str(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int efi_var_names(const char *guid, struct strv *ret, struct err *e)
 {
 	DIR *d = opendir(efi_var_dir());
@@ -199,8 +194,7 @@ int efi_var_names(const char *guid, struct strv *ret, struct err *e)
 			strv_addf(ret, "%.*s", (int)(n - g - 1), de->d_name);
 	}
 	closedir(d);
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), cmp_str);
+	strv_sort(ret);
 	return 0;
 }
 

@@ -114,19 +114,15 @@ static void patterns(const struct extract_run *c, const struct lost *lost, struc
 
 /* ---- what is still lost ---- */
 
-static bool is_below(const char *path, const char *folder)
+/* It, or a folder that it is in. */
+static bool is_listed(const struct strv *sorted, const char *path)
 {
-	size_t n = strlen(folder);
+	AUTO_FREE char *p = xstrdup(path);
+	char *slash;
 
-	return str_eq(folder, "/") || (str_starts(path, folder) && (path[n] == '/' || !path[n]));
-}
-
-static bool is_listed(const struct lost *l, const char *path)
-{
-	for (size_t i = 0; i < l->paths.n; i++)
-		if (is_below(path, l->paths.v[i]))
-			return true;
-	return false;
+	while (!strv_has_sorted(sorted, p) && (slash = strrchr(p, '/')) && p[1])
+		slash[slash == p] = '\0';       /* what is in "/" has it left */
+	return strv_has_sorted(sorted, p);
 }
 
 /* A folder of another state says nothing about what is missing in it. */
@@ -158,10 +154,11 @@ static int list_again(struct extract_run *c, const struct lost *before, bool fol
 	if (r == 0)
 		r = open_losses(c, &l, e);
 	*ret_lost = now.paths.n;
+	strv_sort(&now.paths);
 	for (size_t i = 0; r == 0 && i < before->paths.n; i++) {
 		const char *path = before->paths.v[i];
 
-		if (is_there(c, path, folders) || is_listed(&now, path))
+		if (is_there(c, path, folders) || is_listed(&now.paths, path))
 			continue;
 		loss_add(&l, path, "lost", NULL, 0, before->why.v[i]);
 		++*ret_lost;

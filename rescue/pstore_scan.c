@@ -19,11 +19,6 @@ static bool is_crash_variable(const char *file)
 	return (n > g && strcasecmp(file + n - g, CRASH_GUID) == 0) || n < g;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int list_files(const char *dir, struct strv *ret, struct err *e)
 {
 	struct dirent *ent;
@@ -41,8 +36,7 @@ static int list_files(const char *dir, struct strv *ret, struct err *e)
 		return e ? e->code : -EIO;
 	}
 	closedir(d);
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), by_name);
+	strv_sort(ret);
 	return 0;
 }
 
