@@ -64,14 +64,15 @@ static void lookup(int fd, const struct fuse_in_header *h, const char *name)
 
 static void read_dir(int fd, const struct fuse_in_header *h, const struct fuse_read_in *in)
 {
-	struct { struct fuse_dirent d; char name[8]; } out = { 0 };
+	uint64_t out[8] = { 0 };                /* aligned as the kernel wants it */
+	struct fuse_dirent *d = (void *)out;
 
-	out.d.ino = h->nodeid + 1;
-	out.d.off = 1;
-	out.d.namelen = (uint32_t)strlen(name_in(h->nodeid));
-	out.d.type = h->nodeid == ROOT ? DT_DIR : DT_REG;
-	memcpy(out.name, name_in(h->nodeid), out.d.namelen);
-	reply(fd, h->unique, 0, &out, in->offset ? 0 : FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + out.d.namelen));
+	d->ino = h->nodeid + 1;
+	d->off = 1;
+	d->namelen = (uint32_t)strlen(name_in(h->nodeid));
+	d->type = h->nodeid == ROOT ? DT_DIR : DT_REG;
+	memcpy(d->name, name_in(h->nodeid), d->namelen);
+	reply(fd, h->unique, 0, out, in->offset ? 0 : FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + d->namelen));
 }
 
 static void read_file(int fd, const struct fuse_in_header *h, const struct fuse_read_in *in)
