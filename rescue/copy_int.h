@@ -145,7 +145,7 @@ struct copy {
 	dev_t dst_dev;
 	ino_t dst_ino;
 	bool same_fs, bsd_groups;
-	unsigned long dst_type;         /* f_type of statfs(2); 0: no folder */
+	unsigned long dst_type;         /* f_type of statfs(2); 0: no folder, or nobody knows */
 	uid_t uid;
 	gid_t gid;
 	struct strv first;              /* as copy_dir_path() writes them */

@@ -43,11 +43,12 @@ static int probe_dst(struct copy *c, struct err *e)
 	struct stat dir, st, src;
 	struct statfs fs;
 
-	if (fstat(c->o->dst, &dir) < 0 || fstatfs(c->o->dst, &fs) < 0 || fstat(c->o->src, &src) < 0)
+	if (fstat(c->o->dst, &dir) < 0 || fstat(c->o->src, &src) < 0)
 		return err_errno(e, "look at '%s'", c->o->dst_name);
 	c->dst_dev = dir.st_dev;
 	c->dst_ino = dir.st_ino;
-	c->dst_type = (unsigned long)fs.f_type;
+	if (fstatfs(c->o->dst, &fs) == 0)       /* not every server behind FUSE answers */
+		c->dst_type = (unsigned long)fs.f_type;
 	c->same_fs = dir.st_dev == src.st_dev;
 	c->bsd_groups = true;
 	if (fd >= 0 && fstat(fd, &st) == 0) {

@@ -158,7 +158,8 @@ int main(void)
 		cmocka_unit_test(test_numbers_are_whole_or_refused), cmocka_unit_test(test_sizes_and_times_know_their_units),
 		cmocka_unit_test(test_escaping_comes_back), cmocka_unit_test(test_json_and_names_are_valid_utf8),
 		cmocka_unit_test(test_suggestions_are_near), cmocka_unit_test(test_lists_grow_and_split),
-		cmocka_unit_test(test_a_path_has_slashes_between_its_parts_only), cmocka_unit_test(test_a_sorted_list_is_searched), cmocka_unit_test(test_errors_gain_context), cmocka_unit_test(test_human_sizes),
+		cmocka_unit_test(test_a_sorted_list_is_searched), cmocka_unit_test(test_a_path_has_slashes_between_its_parts_only),
+		cmocka_unit_test(test_errors_gain_context), cmocka_unit_test(test_human_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
