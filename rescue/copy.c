@@ -64,6 +64,8 @@ static void *worker_main(void *arg)
 			copy_walk_scan(w, t->dir);
 		else if (t->type == TASK_FIRST)
 			copy_walk_first(w, t);
+		else if (t->type == TASK_LINKS)
+			copy_link_look(w, t);
 		else
 			do_files(w, t);
 		copy_task_done(w);
@@ -242,6 +244,22 @@ static struct copy_dir *root_dir(struct copy *c)
 	return d;
 }
 
+/* What an archive of an earlier run has under several names. */
+static int run_links(struct copy *c)
+{
+	struct copy_dir *root;
+	struct err e = ERR_INIT;
+	int r;
+
+	if (!c->have)
+		return 0;
+	root = root_dir(c);
+	root->foreign = true;
+	r = copy_link_again(c, root, &e);
+	copy_dir_put(own_worker(c), root);
+	return r < 0 ? copy_fatal(c, r, "%s", e.msg) : run_phase(c);
+}
+
 /* One path of `first` after the other, last one pushed first. */
 static int run_first(struct copy *c)
 {
@@ -294,7 +312,9 @@ int copy_tree(const struct copy_opts *o, struct copy_result *ret, struct err *e)
 	if (r == 0)
 		r = copy_link_init(c, e);
 	if (r == 0) {
-		r = run_first(c);
+		r = run_links(c);
+		if (r == 0)
+			r = run_first(c);
 		if (r == 0)
 			r = run_all(c);
 		if (r < 0)

@@ -48,13 +48,13 @@ struct copy_batch {
 	struct copy_ent ent[];
 };
 
-enum copy_task_type { TASK_DIR, TASK_SCAN, TASK_FILES, TASK_FIRST };
+enum copy_task_type { TASK_DIR, TASK_SCAN, TASK_FILES, TASK_FIRST, TASK_LINKS };
 
 struct copy_task {
 	enum copy_task_type type;
 	struct copy_dir *dir;           /* holds a reference */
 	char *name;                     /* TASK_DIR: the folder in dir; TASK_FIRST: a path from dir, the root */
-	struct copy_batch *batch;       /* TASK_FILES: entries from..to of it */
+	struct copy_batch *batch;       /* TASK_FILES: entries from..to of it; TASK_LINKS: the same, with paths from dir, the root */
 	uint32_t from, to;
 };
 
@@ -73,7 +73,7 @@ struct copy_worker {
 	struct copy_dir *closing;       /* the folder that is being finished, the task being done */
 	bool makes;                     /* between copy_make_begin and copy_make_end */
 	bool half;                      /* what it writes is task.dir's asked_for, not complete */
-	_Atomic uint64_t span;          /* TASK_FILES: next entry << 32 | end; whoever has nothing to do takes a half off the end */
+	_Atomic uint64_t span;          /* of a batch: next entry << 32 | end; whoever has nothing to do takes a half off the end */
 	/* of the file at hand */
 	struct loss_range *bad;         /* unreadable ranges */
 	size_t n_bad;
@@ -169,7 +169,7 @@ struct copy {
 /* copy_task.c */
 void copy_push(struct copy *c, const struct copy_task *t, size_t n);
 bool copy_pop(struct copy_worker *w);                   /* into w->task; false: all is done */
-bool copy_next(struct copy_worker *w, uint32_t *ret);   /* TASK_FILES: the next entry of w->task */
+bool copy_next(struct copy_worker *w, uint32_t *ret);   /* the next entry of the batch of w->task */
 void copy_task_done(struct copy_worker *w);
 bool copy_take_rest(struct copy_worker *w, struct copy_task *ret);      /* under c->lock */
 
@@ -213,6 +213,7 @@ void copy_dir_keep(struct copy_dir *d, int fd);         /* its attributes are be
 void copy_walk_dir(struct copy_worker *w, struct copy_task *t);
 void copy_walk_scan(struct copy_worker *w, struct copy_dir *d);
 void copy_walk_first(struct copy_worker *w, struct copy_task *t);
+struct copy_batch *copy_batch_new(const char *const *names, size_t n);  /* one reference; inodes and types are up to the caller */
 
 /* copy_file.c: one entry that is not a folder */
 void copy_entry(struct copy_worker *w, struct copy_dir *d, const struct copy_ent *ent);
@@ -275,7 +276,8 @@ void copy_link_free(struct copy *c);
 char *copy_link_path(struct copy *c, const struct statx *st, const char *path);
 void copy_link_forget(struct copy *c, const struct statx *st);
 void copy_linkmap_free(struct copy *c);
-int copy_link_again(struct copy *c, struct err *e);     /* from the manifest of an earlier run */
+int copy_link_again(struct copy *c, struct copy_dir *root, struct err *e);      /* tasks, from the manifest of an earlier run */
+void copy_link_look(struct copy_worker *w, const struct copy_task *t);          /* one of them */
 bool copy_link_is_nursery(const struct copy_dir *d, const char *name);
 
 /* copy_log.c */

@@ -121,7 +121,7 @@ static void bury(struct copy_worker *as, struct copy_worker *w)
 		copy_dir_dead(as, w->closing);
 		return;
 	}
-	if (!copy_feed_dead(as, w))
+	if (w->task.type != TASK_LINKS && !copy_feed_dead(as, w))       /* the walk comes to the links once more */
 		copy_lost(as, d, w->asked_for, "lost", ETIMEDOUT, "read: no answer");
 	if (w->half && d->dst >= 0)
 		(void)unlinkat(d->dst, w->asked_for, 0);

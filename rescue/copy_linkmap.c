@@ -63,35 +63,76 @@ void copy_link_forget(struct copy *c, const struct statx *st)
 	free(gone);
 }
 
-/* The words of a line up to " inode:": then a space, and the path. */
-static void again(struct copy *c, char *line)
+/* The words of a line up to " inode:": then a space, and the path, from the root. NULL: it has one name only. */
+static const char *linked_path(char *line)
 {
 	char *link = strstr(line, " inode:"), *path = link ? strchr(link + 1, ' ') : NULL;
-	AUTO_FREE char *first = NULL, *known = NULL;
-	struct statx st;
 
 	if (!path)
-		return;
+		return NULL;
 	path[1 + strcspn(path + 1, " \n")] = '\0';
-	if (str_unescape(++path) < 0 || statx(c->o->src, path + 1, AT_SYMLINK_NOFOLLOW, COPY_STATX, &st) < 0 || st.stx_nlink < 2)
-		return;
-	st.stx_nlink = UINT32_MAX;      /* who knows how many of its names are in the archive */
-	first = xasprintf(".%s", path);
-	known = copy_link_path(c, &st, first);
+	return str_unescape(++path) < 0 ? NULL : path + 1;
 }
 
-/* The names that are in the archive from an earlier run. */
-int copy_link_again(struct copy *c, struct err *e)
+static void push_paths(struct copy *c, struct copy_dir *root, struct strv *paths)
 {
-	AUTO_FREE char *path = fs_join(c->o->logs, "manifest"), *line = NULL;
-	AUTO_FCLOSE FILE *in = fopen(path, "re");
+	struct copy_task t = { .type = TASK_LINKS, .dir = root, .to = (uint32_t)paths->n };
+
+	if (!paths->n)
+		return;
+	(void)copy_dir_ref(root);
+	t.batch = copy_batch_new((const char *const *)paths->v, paths->n);
+	copy_push(c, &t, 1);
+	strv_free(paths);
+}
+
+/* Which inodes the names belong to that are in the archive from an earlier run: device numbers are others now, so each has to be looked at. */
+int copy_link_again(struct copy *c, struct copy_dir *root, struct err *e)
+{
+	AUTO_FREE char *name = fs_join(c->o->logs, "manifest"), *line = NULL;
+	CLEANUP(strv_free) struct strv paths = STRV_INIT;
+	AUTO_FCLOSE FILE *in = fopen(name, "re");
 	size_t cap = 0;
 
 	if (!in)
-		return err_errno(e, "open '%s'", path);
-	while (getline(&line, &cap, in) > 0)
-		again(c, line);
+		return err_errno(e, "open '%s'", name);
+	while (getline(&line, &cap, in) > 0) {
+		const char *path = linked_path(line);
+
+		if (path)
+			strv_add(&paths, path);
+		if (paths.n == COPY_CHUNK)
+			push_paths(c, root, &paths);
+	}
+	push_paths(c, root, &paths);
 	return 0;
+}
+
+static void look(struct copy_worker *w, const char *path)
+{
+	AUTO_FREE char *first = xasprintf("./%s", path), *known = NULL;
+	struct statx st;
+	int r;
+
+	w->asked_for = path;
+	copy_ask(w);
+	r = statx(w->c->o->src, path, AT_SYMLINK_NOFOLLOW, COPY_STATX, &st);
+	copy_answered(w);
+	if (r < 0 || st.stx_nlink < 2)
+		return;
+	st.stx_nlink = UINT32_MAX;      /* who knows how many of its names are in the archive */
+	pthread_mutex_lock(&w->c->archive_lock);
+	known = copy_link_path(w->c, &st, first);
+	pthread_mutex_unlock(&w->c->archive_lock);
+}
+
+void copy_link_look(struct copy_worker *w, const struct copy_task *t)
+{
+	uint32_t i;
+
+	while (copy_next(w, &i))
+		if (!copy_stopped(w->c))
+			look(w, t->batch->ent[i].name);
 }
 
 void copy_linkmap_free(struct copy *c)

@@ -71,8 +71,7 @@ int copy_log_open(struct copy *c, struct err *e)
 	if (r < 0 || !resumed || !c->o->archive)
 		return r;
 	path = fs_join(c->o->logs, "manifest");
-	r = manifest_set_read(&c->have, path, true, e);
-	return r < 0 ? r : copy_link_again(c, e);
+	return manifest_set_read(&c->have, path, true, e);
 }
 
 static void flush(struct copy_worker *w)

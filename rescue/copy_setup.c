@@ -12,7 +12,7 @@
 
 static void workers_init(struct copy *c)
 {
-	c->n_workers = 2 * c->pool.most + SPARE + 1;
+	c->n_workers = 3 * c->pool.most + SPARE + 1;    /* three phases: links, first, all */
 	c->workers = xcalloc(c->n_workers, sizeof(*c->workers));
 	for (unsigned int i = 0; i < c->n_workers; i++) {
 		struct copy_worker *w = &c->workers[i];

@@ -138,7 +138,7 @@ bool copy_pop(struct copy_worker *w)
 		if (c->n)
 			take_task(c, &w->task);
 		c->active++;
-		if (w->task.type == TASK_FILES)
+		if (w->task.batch)
 			atomic_store(&w->span, make_span(w->task.from, w->task.to));
 	} else {
 		c->over = true;

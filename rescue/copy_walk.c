@@ -73,24 +73,36 @@ static int by_ino(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The chosen entries as one task's memory. */
-static struct copy_batch *make_batch(const struct chunk *k, const size_t *which, size_t n)
+struct copy_batch *copy_batch_new(const char *const *names, size_t n)
 {
 	size_t bytes = sizeof(struct copy_batch) + n * sizeof(struct copy_ent);
 	struct copy_batch *b;
 	char *to;
 
 	for (size_t i = 0; i < n; i++)
-		bytes += strlen(k->names.s + k->v[which[i]].name) + 1;
+		bytes += strlen(names[i]) + 1;
 	b = xmalloc(bytes);
 	atomic_init(&b->refs, 1);
 	b->n = n;
 	to = (char *)&b->ent[n];
 	for (size_t i = 0; i < n; i++) {
-		const char *name = k->names.s + k->v[which[i]].name;
+		b->ent[i] = (struct copy_ent){ 0, to, DT_UNKNOWN };
+		to = stpcpy(to, names[i]) + 1;
+	}
+	return b;
+}
 
-		b->ent[i] = (struct copy_ent){ k->v[which[i]].ino, to, k->v[which[i]].type };
-		to = stpcpy(to, name) + 1;
+static struct copy_batch *make_batch(const struct chunk *k, const size_t *which, size_t n)
+{
+	AUTO_FREE const char **names = xcalloc(n, sizeof(*names));
+	struct copy_batch *b;
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = k->names.s + k->v[which[i]].name;
+	b = copy_batch_new(names, n);
+	for (size_t i = 0; i < n; i++) {
+		b->ent[i].ino = k->v[which[i]].ino;
+		b->ent[i].type = k->v[which[i]].type;
 	}
 	return b;
 }
@@ -246,25 +258,18 @@ static struct copy_dir *enter_all(struct copy_worker *w, struct copy_dir *root, 
 	return d;
 }
 
-static struct copy_batch *batch_of_one(const char *name, const struct stat *st)
-{
-	struct copy_batch *b = xmalloc(sizeof(*b) + sizeof(*b->ent) + strlen(name) + 1);
-
-	atomic_init(&b->refs, 1);
-	b->n = 1;
-	b->ent[0] = (struct copy_ent){ st->st_ino, strcpy((char *)&b->ent[1], name), IFTODT(st->st_mode) };
-	return b;
-}
-
 /* Takes over the reference. */
 static void push_one(struct copy *c, struct copy_dir *d, const char *name, const struct stat *st)
 {
 	struct copy_task t = { .type = TASK_DIR, .dir = d };
 
-	if (S_ISDIR(st->st_mode))
+	if (S_ISDIR(st->st_mode)) {
 		t.name = xstrdup(name);
-	else
-		t = (struct copy_task){ .type = TASK_FILES, .dir = d, .batch = batch_of_one(name, st), .to = 1 };
+	} else {
+		t = (struct copy_task){ .type = TASK_FILES, .dir = d, .batch = copy_batch_new(&name, 1), .to = 1 };
+		t.batch->ent[0].ino = st->st_ino;
+		t.batch->ent[0].type = IFTODT(st->st_mode);
+	}
 	copy_push(c, &t, 1);
 }
 

@@ -46,12 +46,12 @@ for i in a/deep/dumb "a/dumb too"; do cmp "$W/below" "$W/to/$i"; done
 equal "$(find "$W/to" -type f | wc -l)" 303 "number of files"
 
 # A folder whose attributes get no answer when everything in it is done: it stays, with its times, and is listed; one that answers late is whole.
-mute_folder() { # SECONDS PATIENCE [name [OPTION]]
+mute_folder() { # SECONDS PATIENCE name|"" [OPTION...]: into $TO, $W/to
 	rm -rf "$W/to" "$W/logs"; mkdir -p "$W/to" "$W/logs" "$W/mute"; : >"$W/out"
-	"$O/helpers/mutedir" "$W/mute" "$1" ${3:-} & server=$!
+	"$O/helpers/mutedir" "$W/mute" "$1" $3 & server=$!
 	at_end "umount -l '$W/mute' 2>/dev/null"
 	until mountpoint -q "$W/mute"; do sleep 0.05; done
-	"$O/helpers/copytree" "$W/mute" "$W/to" logs="$W/logs" patience="$2" ${4:-} >"$W/out" & p=$!
+	"$O/helpers/copytree" "$W/mute" "${TO:-$W/to}" logs="$W/logs" patience="$2" "${@:4}" >"$W/out" & p=$!
 	for i in $(seq 200); do [ ! -s "$W/out" ] || break; sleep 0.1; done
 	kill $server; wait $server || true; umount -l "$W/mute"; wait $p
 }
@@ -59,10 +59,10 @@ its_folder() {
 	equal "$(cat "$W/to/sub/f")" file "the file in the mute folder"
 	equal "$(stat -c %Y "$W/to/sub" "$W/to" | uniq)" 1286705410 "times of the mute folder and the one around"
 }
-mute_folder 0 1; its_folder
+mute_folder 0 1 ''; its_folder
 grep -q "^files 1 folders 2 .* lost 0 partial 0 attributes 1 " "$W/out" || fail "$(cat "$W/out")"
 equal "$(cat "$W/logs/losses.txt")" "attributes: /sub: read: no answer: Connection timed out" "losses with a mute folder"
-mute_folder 4 2; its_folder
+mute_folder 4 2 ''; its_folder
 grep -q "^files 1 folders 2 .* attributes 0 " "$W/out" || fail "$(cat "$W/out")"
 [ ! -s "$W/logs/losses.txt" ] || fail "a folder listed although it came late: $(cat "$W/logs/losses.txt")"
 # a path that comes first, and the disk does not even say whether it is there
@@ -71,6 +71,18 @@ grep -q "^files 0 folders 1 .* lost 1 " "$W/out" || fail "$(cat "$W/out")"
 equal "$(cat "$W/logs/losses.txt")" "lost: /sub: read: no answer: Connection timed out" "losses with a path of 'first'"
 mute_folder 4 2 name first=/sub; its_folder
 [ ! -s "$W/logs/losses.txt" ] || fail "a path listed although it came late: $(cat "$W/logs/losses.txt")"
+# what an archive of an earlier run has under two names is looked up again before anything else
+mkdir -p "$W/before/sub" "$W/earlier"
+echo file >"$W/before/sub/f"
+ln "$W/before/sub/f" "$W/before/sub/g"
+"$O/helpers/copytree" "$W/before" "$W/links.tar.zst" archive=yes logs="$W/earlier" >/dev/null
+equal "$(grep -c ' inode:.* /sub/[fg]' "$W/earlier/manifest")" 2 "names with an inode in the manifest"
+again=("logs=$W/earlier" archive=yes "resume=archive 0 manifest $(stat -c %s "$W/earlier/manifest") losses 0 text 0")
+TO=$W/links.tar.zst mute_folder 0 1 name "${again[@]}"
+grep -q "^files 0 .* lost 1 " "$W/out" || fail "resumed: $(cat "$W/out")"
+equal "$(cat "$W/earlier/losses.txt")" "lost: /sub: read: no answer: Connection timed out" "losses of a resumed archive"
+TO=$W/links.tar.zst mute_folder 3 2 name "${again[@]}"
+grep -q "^files 1 .* lost 0 " "$W/out" || fail "resumed, with a late answer: $(cat "$W/out")"
 
 # Only so many make files in btrfs at once. As many reads that hang, before everything else and each in the middle of
 # a file that has been made, keep nobody from it.
