@@ -29,8 +29,12 @@ end() {
 }
 trap end EXIT
 trap 'exit 130' INT TERM
+trap 'echo "The demo ended in line $LINENO, which is not as it should be: $BASH_COMMAND" >&2' ERR
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 show() { printf '$ %s\n' "$*"; "$@"; }
+changed() { # a status of tar: 1 says only that files changed while it read them, and this system is in use
+	[ "$1" = 1 ] || { cat "$W/tar.err" >&2; return 1; }
+}
 loop() { LOOP=$(losetup --find --show "$1"); LOOPS+=("$LOOP"); }
 
 say "A small system on btrfs, and its backup"
@@ -49,7 +53,7 @@ for d in etc usr/share/doc/libc6 usr/share/doc/bash usr/share/misc usr/share/per
 	usr/share/zoneinfo usr/share/i18n usr/bin; do
 	[ ! -e "/$d" ] || list+=("$d")
 done
-tar -C / --exclude='usr/bin/[e-z]*' --one-file-system -cf - "${list[@]}" 2>/dev/null | tar -C "$W/mnt/@" -xpf -
+{ tar -C / --exclude='usr/bin/[e-z]*' --one-file-system -cf - "${list[@]}" 2>"$W/tar.err" || changed $?; } | tar -C "$W/mnt/@" -xpf -
 echo "the thesis" >"$W/mnt/@home/anna/thesis.txt"
 ln "$W/mnt/@home/anna/thesis.txt" "$W/mnt/@home/anna/same-file"
 setfattr -n user.note -v "last page missing" "$W/mnt/@home/anna/thesis.txt"
