@@ -7,7 +7,6 @@
 #define PIECE 4096              /* what is given up at once when reading fails */
 #define CLONE_MIN (128 * KIB)
 #define AHEAD (8 * MIB)
-#define BEHIND_MIN (8 * MIB)    /* from here on a second thread writes */
 
 void copy_data_begin(struct copy_worker *w)
 {
@@ -248,7 +247,7 @@ static int copy_content(struct copy_worker *w, int src, int dst, const struct st
 	uint64_t end = 0;
 	int r, late = 0;
 
-	if (dst >= 0 && st->stx_size >= BEHIND_MIN)
+	if (dst >= 0 && st->stx_size >= COPY_BEHIND_MIN)
 		w->behind = copy_behind_new(w, dst);
 	r = sparse ? copy_sparse(w, src, dst, st->stx_size) : copy_stretch(w, src, dst, 0, st->stx_size, &end);
 	if (w->behind)

@@ -3,8 +3,9 @@
  * Past the page cache. A copy reads every byte once and writes it once, so the cache only costs: two more passes through memory for each byte
  * (a third of the time on a machine whose disks are fast), and what other programs had in it. Small files stay with the cache: there the
  * kernel gathers many into one write, and reading them directly gains nothing; but they leave it at once, because memory that was used a
- * moment ago is quicker to use again than memory that nobody touched for long. Reads of a rotating disk go through it, too: the kernel reads
- * ahead while we write. open(2), O_DIRECT; a filesystem that does not want it says EINVAL, and is asked the usual way.
+ * moment ago is quicker to use again than memory that nobody touched for long. Where one thread has a rotating disk for itself, files go through
+ * it, too: the kernel reads ahead while we write; but not the big ones, where another thread writes meanwhile. open(2), O_DIRECT; a filesystem
+ * that does not want it says EINVAL, and is asked the usual way.
  */
 #include "copy_int.h"
 
@@ -72,7 +73,7 @@ void copy_direct_from(struct copy_worker *w, int src, uint64_t size)
 {
 	bool alone = w->c->pool.rotates && w->c->pool.limit == 1;
 
-	w->direct_src = size >= READ_MIN && !alone && set_direct(src, true);
+	w->direct_src = size >= (alone ? COPY_BEHIND_MIN : READ_MIN) && set_direct(src, true);
 }
 
 void copy_direct_to(struct copy_worker *w, int dst, uint64_t size)

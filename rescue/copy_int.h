@@ -17,6 +17,7 @@
 #include "xattr.h"
 
 #define COPY_BUF (1 * MIB)              /* a file of at most this size is one read and one write */
+#define COPY_BEHIND_MIN (8 * MIB)       /* from here on a second thread writes */
 #define COPY_CHUNK 4096                 /* entries of a folder that are in memory at once */
 #ifndef STATX_SUBVOL
 #define STATX_SUBVOL 0x00008000U
