@@ -166,6 +166,9 @@ struct bac_stream {
 /* Never fails: an unknown stream is BAC_W_SKIP with name "unknown". Bareos: number 40 means another digest (T80). */
 struct bac_stream bac_stream_of(int32_t stream, bool bareos);
 
+/* Without the minus of a record that goes on from the block before; a damaged one may have the number that has no opposite. */
+uint32_t bac_stream_number(int32_t stream);
+
 /* Decodes one record's data after the offset: appends to out. 0 or -errno with a sentence. */
 int bac_stream_decode(enum bac_coding c, const uint8_t *data, size_t n, struct str *out, struct err *e);
 

@@ -169,16 +169,10 @@ static int record_begin(struct bac_eng *g, const struct bac_rec *rec, struct err
 	return piece_done(g, e);
 }
 
-/* A record that goes on from the block before has its stream with a minus; a damaged one may have the number that has no opposite. */
-static uint32_t stream_number(int32_t stream)
-{
-	return stream < 0 ? 0U - (uint32_t)stream : (uint32_t)stream;
-}
-
 static int record_continue(struct bac_eng *g, const struct bac_rec *rec, struct err *e)
 {
 	bool fits = g->pend.active && !g->gap && g->pend.fi == rec->fi && g->pend.left == rec->len &&
-		    ((uint32_t)g->pend.stream == stream_number(rec->stream) || !g->pend.stream);
+		    ((uint32_t)g->pend.stream == bac_stream_number(rec->stream) || !g->pend.stream);
 
 	if (fits) {
 		piece(g, rec);
@@ -221,7 +215,7 @@ static int label(struct bac_eng *g, const struct bac_rec *rec, struct err *e)
 /* Attributes are always wanted: nothing has a name without them. */
 static bool stream_wanted(const struct bac_eng *g, int32_t stream)
 {
-	uint32_t s = stream_number(stream);
+	uint32_t s = bac_stream_number(stream);
 
 	if (!g->sess->n_streams || bac_stream_of((int32_t)s, g->sess->bareos).what == BAC_W_ATTR)
 		return true;

@@ -72,6 +72,11 @@ static const struct row rows[] = {
 #define BITS_PLUGIN (1 << 28)
 #define BITS_DEDUP (1 << 24)
 
+uint32_t bac_stream_number(int32_t stream)
+{
+	return stream < 0 ? 0U - (uint32_t)stream : (uint32_t)stream;
+}
+
 struct bac_stream bac_stream_of(int32_t stream, bool bareos)
 {
 	static const struct bac_stream unknown = { .what = BAC_W_SKIP, .name = "unknown" };
