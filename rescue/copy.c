@@ -38,14 +38,19 @@ static void set_current(struct copy_worker *w, const struct copy_dir *d)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void do_files(struct copy_worker *w, const struct copy_task *t)
+static void do_batch(struct copy_worker *w, const struct copy_task *t)
 {
 	uint32_t i;
 
 	set_current(w, t->dir);
-	while (copy_next(w, &i))
-		if (!copy_stopped(w->c))
+	while (copy_next(w, &i)) {
+		if (copy_stopped(w->c))
+			continue;
+		if (t->type == TASK_LINKS)
+			copy_link_look(w, t->batch->ent[i].name);
+		else
 			copy_entry(w, t->dir, &t->batch->ent[i]);
+	}
 }
 
 /* After a stop the tasks are still taken off the stack, so that what they hold is given back. */
@@ -64,10 +69,8 @@ static void *worker_main(void *arg)
 			copy_walk_scan(w, t->dir);
 		else if (t->type == TASK_FIRST)
 			copy_walk_first(w, t);
-		else if (t->type == TASK_LINKS)
-			copy_link_look(w, t);
 		else
-			do_files(w, t);
+			do_batch(w, t);
 		copy_task_done(w);
 	}
 	return NULL;

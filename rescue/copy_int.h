@@ -278,7 +278,7 @@ char *copy_link_path(struct copy *c, const struct statx *st, const char *path);
 void copy_link_forget(struct copy *c, const struct statx *st);
 void copy_linkmap_free(struct copy *c);
 int copy_link_again(struct copy *c, struct copy_dir *root, struct err *e);      /* tasks, from the manifest of an earlier run */
-void copy_link_look(struct copy_worker *w, const struct copy_task *t);          /* one of them */
+void copy_link_look(struct copy_worker *w, const char *path);                   /* one entry of them */
 bool copy_link_is_nursery(const struct copy_dir *d, const char *name);
 
 /* copy_log.c */

@@ -108,7 +108,7 @@ int copy_link_again(struct copy *c, struct copy_dir *root, struct err *e)
 	return 0;
 }
 
-static void look(struct copy_worker *w, const char *path)
+void copy_link_look(struct copy_worker *w, const char *path)
 {
 	AUTO_FREE char *first = xasprintf("./%s", path), *known = NULL;
 	struct statx st;
@@ -124,15 +124,6 @@ static void look(struct copy_worker *w, const char *path)
 	pthread_mutex_lock(&w->c->archive_lock);
 	known = copy_link_path(w->c, &st, first);
 	pthread_mutex_unlock(&w->c->archive_lock);
-}
-
-void copy_link_look(struct copy_worker *w, const struct copy_task *t)
-{
-	uint32_t i;
-
-	while (copy_next(w, &i))
-		if (!copy_stopped(w->c))
-			look(w, t->batch->ent[i].name);
 }
 
 void copy_linkmap_free(struct copy *c)
