@@ -23,5 +23,6 @@ size_t hash_hex(const uint8_t *d, size_t n, char *out);                 /* out: 
 void hash_sha256_hex(const void *data, size_t n, char out[65]);
 
 uint32_t hash_crc32c(uint32_t crc, const void *data, size_t n);         /* Castagnoli; start with 0 */
+uint32_t hash_crc32c_tables(uint32_t crc, const uint8_t *p, size_t n);  /* the same without the processor's help, before the last inversion: for tests */
 
 #endif

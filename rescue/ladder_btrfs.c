@@ -6,8 +6,6 @@
 #include <linux/btrfs.h>
 #include <sys/ioctl.h>
 
-#include "hash.h"
-
 #define AT_BYTENR 0x30
 #define AT_MAGIC 0x40
 
@@ -15,27 +13,7 @@ static const uint64_t places[] = { 64 * KIB, 64 * MIB, 256 * GIB };
 
 bool ladder_btrfs_sum(unsigned int type, const uint8_t *block, size_t size, uint8_t ret[BTRFS_SUM])
 {
-	static const enum hash_type types[] = { [1] = HASH_XXH64, [2] = HASH_SHA256 };
-	uint8_t out[HASH_MAX];
-	struct hash *h;
-	uint32_t crc;
-	size_t n;
-
-	memset(ret, 0, BTRFS_SUM);
-	if (type == 0) {
-		crc = hash_crc32c(0, block + BTRFS_SUM, size - BTRFS_SUM);
-		memcpy(ret, &crc, 4);
-		return true;
-	}
-	h = type < ARRAY_SIZE(types) ? hash_new(types[type]) : NULL;
-	if (!h)
-		return false;
-	hash_add(h, block + BTRFS_SUM, size - BTRFS_SUM);
-	n = hash_end(h, out);
-	hash_free(h);
-	for (size_t i = 0; i < n; i++)          /* XXH64 is written with its highest byte first, and on disk with its lowest */
-		ret[type == 1 ? n - 1 - i : i] = out[i];
-	return true;
+	return btrfs_sum(type, block + BTRFS_SUM, size - BTRFS_SUM, ret);
 }
 
 static bool sum_of(const uint8_t *sb, uint8_t ret[BTRFS_SUM])

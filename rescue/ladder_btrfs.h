@@ -3,11 +3,11 @@
 #ifndef RESCUE_LADDER_BTRFS_H
 #define RESCUE_LADDER_BTRFS_H
 
+#include "btrfs_sum.h"
 #include "ladder_int.h"
 #include "le.h"
 
 #define SUPER_SIZE 4096
-#define BTRFS_SUM 32
 
 #define AT_FSID 0x20
 #define AT_GENERATION 0x48

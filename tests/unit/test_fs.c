@@ -147,6 +147,11 @@ static void test_digests_match_published_vectors(void **state)
 	}
 	assert_int_equal(hash_crc32c(0, "123456789", 9), 0xe3069283);
 	assert_int_equal(hash_crc32c(hash_crc32c(0, "1234", 4), "56789", 5), 0xe3069283);
+	for (size_t n = 0; n <= 60; n++) {      /* with the processor's instruction and without */
+		const uint8_t *p = (const uint8_t *)"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+		assert_int_equal(hash_crc32c(0x1234567, p + n % 3, n), ~hash_crc32c_tables(~0x1234567u, p + n % 3, n));
+	}
 }
 
 int main(void)
