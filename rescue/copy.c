@@ -43,6 +43,7 @@ static void do_batch(struct copy_worker *w, const struct copy_task *t)
 	uint32_t i;
 
 	set_current(w, t->dir);
+	copy_bulk_forget(w);
 	while (copy_next(w, &i)) {
 		if (copy_stopped(w->c))
 			continue;
@@ -91,6 +92,7 @@ static void add(struct copy_result *sum, const struct copy_result *r)
 	sum->unproven += r->unproven;
 	sum->good += r->good;
 	sum->older += r->older;
+	sum->bulk += r->bulk;
 }
 
 static void sum_up(struct copy *c, struct copy_result *ret, char current[256])

@@ -12,6 +12,9 @@
  * thread: another one goes on with the rest, and what has no answer at the end is listed as lost. Such a thread cannot be ended before the
  * kernel lets it go: the process stays until then.
  *
+ * Small files of a btrfs that is read-only as a whole are read from its devices, many with one read, and compared with the checksums of the filesystem
+ * here (copy_bulk.c); what does not match, and all after the first trouble, is read through the kernel.
+ *
  * Resuming: a mark says "what had its last change before this time is on the destination's stable storage". A file of the destination is
  * trusted when size and mtime are the source's and it was changed before the mark; everything else is copied again. So memory stays flat,
  * and the order of the walk may differ from one run to the next.
@@ -43,6 +46,7 @@ struct copy_result {
 	uint64_t unproven;              /* read while checksums were ignored */
 	uint64_t good;                  /* read with checksums */
 	uint64_t older;                 /* the same, in an older state */
+	uint64_t bulk;                  /* of files: read from the device, many at once */
 };
 
 struct arc_out;

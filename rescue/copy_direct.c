@@ -83,7 +83,7 @@ void copy_direct_to(struct copy_worker *w, int dst, uint64_t size)
 
 void copy_direct_end(struct copy_worker *w, int src, uint64_t size)
 {
-	if (!w->direct_src && size <= COPY_BUF)
+	if (src >= 0 && !w->direct_src && size <= COPY_BUF)
 		(void)posix_fadvise(src, 0, 0, POSIX_FADV_DONTNEED);
 }
 

@@ -114,22 +114,29 @@ static bool make_file(struct copy_worker *w, struct copy_dir *d, const char *nam
 	return false;
 }
 
-/* Content and attributes as `as` in the folder `dir`. False when nothing was left there. */
-static bool copy_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st, int dir, const char *as)
+static bool make_in_turn(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st, int dir, const char *as,
+			 struct xattrs *x)
 {
-	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
 	uint8_t digest[HASH_MAX];
 	bool whole;
 
-	copy_data_begin(w);
-	copy_data_ahead(w, src, st);
-	copy_meta_read(w, d, name, src, &x);
 	copy_make_begin(w);
-	whole = make_file(w, d, name, src, st, dir, as, &x);
+	whole = make_file(w, d, name, src, st, dir, as, x);
 	copy_make_end(w);
 	if (!whole && w->hash)
 		(void)hash_end(w->hash, digest);
 	return whole;
+}
+
+/* Content and attributes as `as` in the folder `dir`. False when nothing was left there. */
+static bool copy_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st, int dir, const char *as)
+{
+	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
+
+	copy_data_begin(w);
+	copy_data_ahead(w, src, st);
+	copy_meta_read(w, d, name, src, &x);
+	return make_in_turn(w, d, name, src, st, dir, as, &x);
 }
 
 static void linked_file(struct copy_worker *w, struct copy_dir *d, const char *name, int src, const struct statx *st)
@@ -208,6 +215,30 @@ static void regular(struct copy_worker *w, struct copy_dir *d, const char *name,
 		(void)copy_file(w, d, name, src, st, dst, name);
 }
 
+/* One of many files that were read together. False: the usual way. */
+static bool from_bulk(struct copy_worker *w, struct copy_dir *d, const struct copy_ent *ent)
+{
+	CLEANUP(xattrs_free) struct xattrs x = XATTRS_INIT;
+	struct statx st;
+	const struct btrfs_small *f = copy_bulk_find(w, ent, &st);
+	int dst;
+
+	if (!f)
+		return copy_bulk_gone(w);
+	dst = copy_since(w, d, ent->name, &st) ? copy_dir_dst(w, d) : -1;
+	if (dst < 0)
+		return true;
+	if (copy_trusted(w->c, dst, ent->name, &st)) {
+		present(w, d, ent->name, &st);
+		return true;
+	}
+	copy_data_begin(w);
+	if (!copy_bulk_read(w, ent, f, &x))
+		return copy_bulk_gone(w);
+	__atomic_fetch_add(&w->res.bulk, make_in_turn(w, d, ent->name, -1, &st, dst, ent->name, &x), __ATOMIC_RELAXED);
+	return true;
+}
+
 /* ---- everything else ---- */
 
 static int make_node(int dir, const char *as, const struct statx *st, const char *target)
@@ -222,7 +253,7 @@ static int make_node(int dir, const char *as, const struct statx *st, const char
 	return -1;
 }
 
-static bool make_in_turn(struct copy_worker *w, struct copy_dir *d, const char *name, const char *key, const struct statx *st, const char *target)
+static bool make_node_in_turn(struct copy_worker *w, struct copy_dir *d, const char *name, const char *key, const struct statx *st, const char *target)
 {
 	int r;
 
@@ -241,7 +272,7 @@ static void make_other(struct copy_worker *w, struct copy_dir *d, const char *na
 	struct timespec ts[2];
 	enum copy_link l = st->stx_nlink > 1 ? copy_link_begin(w, d, name, st, key) : LINK_WRITE;
 
-	if (l == LINK_WRITE && !make_in_turn(w, d, name, key, st, target)) {
+	if (l == LINK_WRITE && !make_node_in_turn(w, d, name, key, st, target)) {
 		if (*key)
 			copy_link_end(w, d, name, st, key, false);
 		return;
@@ -292,6 +323,8 @@ void copy_entry(struct copy_worker *w, struct copy_dir *d, const struct copy_ent
 	if (copy_link_is_nursery(d, ent->name))
 		return;
 	w->asked_for = ent->name;
+	if (ent->type == DT_REG && w->c->bulk && !atomic_load_explicit(&w->c->bulk_off, memory_order_relaxed) && from_bulk(w, d, ent))
+		return;
 	copy_ask(w);
 	if (ent->type == DT_REG)
 		src = open_source(d, ent->name);

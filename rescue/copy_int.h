@@ -84,6 +84,9 @@ struct copy_worker {
 	bool direct_src, direct_dst;    /* past the page cache */
 	struct copy_behind *behind;     /* or NULL: written by the worker itself */
 	struct copy_feed *feed;         /* the same for an archive */
+	struct copy_bulk *bulk;         /* or NULL: not used so far */
+	uint32_t bulk_at;               /* while bulk_asks: the entry of task.batch for which it reads several files */
+	bool bulk_asks, handed_back;    /* handed_back: under copy.lock; another worker has that entry */
 	/* shared with the marker */
 	pthread_mutex_t lock;
 	struct str log;                 /* manifest lines not yet written */
@@ -128,6 +131,7 @@ struct copy {
 	size_t n, cap;
 	unsigned int active, late;
 	int64_t alone_ms;               /* since when only late workers are left, 0: no */
+	bool exhausted;                 /* under lock: no thread is left that could replace a late one */
 	bool given_up;                  /* under lock: nobody waits for late workers any more */
 	atomic_bool stop;
 	bool over;                      /* under lock: no task is left, or stop */
@@ -159,6 +163,9 @@ struct copy {
 	char busy[COPY_LINK_BUSY][48];
 	struct copy_linkmap *links;
 	struct manifest_set *have;      /* archives: what is in it from an earlier run */
+	struct btrfs_disk *bulk;        /* or NULL: the source is none that can be read past the kernel */
+	atomic_bool bulk_off;           /* its devices have trouble: file by file from here on */
+	atomic_uint bulk_bad;           /* files of it that did not match their checksums */
 	FILE *flags;                    /* chattr flags to set at the end, or NULL */
 	/* archive */
 	pthread_mutex_t archive_lock;
@@ -172,7 +179,7 @@ void copy_push(struct copy *c, const struct copy_task *t, size_t n);
 bool copy_pop(struct copy_worker *w);                   /* into w->task; false: all is done */
 bool copy_next(struct copy_worker *w, uint32_t *ret);   /* the next entry of the batch of w->task */
 void copy_task_done(struct copy_worker *w);
-bool copy_take_rest(struct copy_worker *w, struct copy_task *ret);      /* under c->lock */
+bool copy_take_rest(struct copy_worker *w, struct copy_task *ret);      /* under c->lock; with the entry at hand when it reads for several */
 
 /* copy_late.c: around everything that reads the source */
 void copy_ask(struct copy_worker *w);
@@ -182,6 +189,17 @@ void copy_late_look(struct copy *c, int64_t now);       /* from time to time */
 void copy_late_end(struct copy *c);                     /* joins all threads but those that are c->n_dead from then on */
 int copy_start_thread(struct copy *c);
 int64_t copy_now_ms(void);                              /* CLOCK_MONOTONIC, never 0 */
+
+/* copy_bulk.c: small files of a btrfs, many with one read */
+struct btrfs_small;
+void copy_bulk_open(struct copy *c);
+void copy_bulk_free(struct copy_worker *w);
+void copy_bulk_forget(struct copy_worker *w);           /* before each batch */
+/* The file and what statx would say; NULL: the usual way, or copy_bulk_gone. Until the next call. */
+const struct btrfs_small *copy_bulk_find(struct copy_worker *w, const struct copy_ent *ent, struct statx *ret);
+/* Its content as copy_data_ahead leaves it, its attributes to x. False: the same. */
+bool copy_bulk_read(struct copy_worker *w, const struct copy_ent *ent, const struct btrfs_small *f, struct xattrs *x);
+bool copy_bulk_gone(struct copy_worker *w);             /* it got no answer in time, and another worker has the entry now */
 
 /* copy_pool.c */
 void copy_pool_init(struct copy *c);

@@ -2,7 +2,8 @@
 /*
  * Reads that hang. A thread in the kernel cannot be called back, so it is left waiting, and a spare one takes its place; what it had not
  * begun yet is handed back. The hanging read is its own second try: an answer that comes before everything else is done, or within the
- * same time after that, is taken as if nothing had happened. Then its file is listed as lost.
+ * same time after that, is taken as if nothing had happened. Then its file is listed as lost. When so many hang that no thread is left, the copy
+ * ends with an error.
  */
 #include "copy_int.h"
 
@@ -79,23 +80,39 @@ static bool leave_alone(struct copy_worker *w, struct copy_task *ret_rest)
 	return copy_take_rest(w, ret_rest);
 }
 
-/* Only late ones are left: they get the same time once more, or none when everything stops anyway. */
-static void look_for_the_end(struct copy *c, int64_t now)
+/*
+ * Only late ones are left: they get the same time once more, or none when everything stops anyway. Where so many are late that no thread is left for
+ * what there is to do, the source does not answer at all: then the number of these reads is returned.
+ */
+static unsigned int look_for_the_end(struct copy *c, int64_t now)
 {
-	pthread_mutex_lock(&c->lock);
-	if (c->n || c->active || !c->late)
+	bool nobody = c->exhausted && !c->active;
+
+	if (c->active || !c->late || (c->n && !nobody))
 		c->alone_ms = 0;
 	else if (!c->alone_ms)
 		c->alone_ms = now;
-	if (c->alone_ms && (copy_stopped(c) || now - c->alone_ms >= (int64_t)c->o->patience_s * 1000)) {
-		c->given_up = true;
-		pthread_cond_broadcast(&c->more);
-	}
+	if (!c->alone_ms || (!copy_stopped(c) && now - c->alone_ms < (int64_t)c->o->patience_s * 1000))
+		return 0;
+	c->given_up = true;
+	c->over = c->over || nobody;
+	pthread_cond_broadcast(&c->more);
+	return nobody && c->n ? c->late : 0;
+}
+
+static void replace(struct copy *c)
+{
+	if (copy_start_thread(c) == 0)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->exhausted = true;
 	pthread_mutex_unlock(&c->lock);
 }
 
 void copy_late_look(struct copy *c, int64_t now)
 {
+	unsigned int dead;
+
 	for (unsigned int i = c->first_slot; c->o->patience_s && i < c->n_threads; i++) {
 		struct copy_worker *w = &c->workers[i];
 		struct copy_task rest;
@@ -108,9 +125,14 @@ void copy_late_look(struct copy *c, int64_t now)
 		if (more)
 			copy_push(c, &rest, 1);
 		if (late)
-			(void)copy_start_thread(c);
+			replace(c);
 	}
-	look_for_the_end(c, now);
+	pthread_mutex_lock(&c->lock);
+	dead = look_for_the_end(c, now);
+	pthread_mutex_unlock(&c->lock);
+	if (dead)
+		copy_fatal(c, -ETIMEDOUT, "read '%s': %u reads got no answer within %llu s, and there is more to read. Turn the disk off and on, "
+			   "then run this again", c->o->src_name, dead, (unsigned long long)c->o->patience_s);
 }
 
 static void bury(struct copy_worker *as, struct copy_worker *w)
@@ -121,7 +143,7 @@ static void bury(struct copy_worker *as, struct copy_worker *w)
 		copy_dir_dead(as, w->closing);
 		return;
 	}
-	if (w->task.type != TASK_LINKS && !copy_feed_dead(as, w))       /* the walk comes to the links once more */
+	if (w->task.type != TASK_LINKS && !w->handed_back && !copy_feed_dead(as, w))    /* the walk comes to the links once more */
 		copy_lost(as, d, w->asked_for, "lost", ETIMEDOUT, "read: no answer");
 	if (w->half && d->dst >= 0)
 		(void)unlinkat(d->dst, w->asked_for, 0);

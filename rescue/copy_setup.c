@@ -6,6 +6,7 @@
 #include <sys/vfs.h>
 #include <time.h>
 
+#include "btrfs_disk.h"
 #include "manifest_set.h"
 
 #define SPARE 32                /* threads that can replace hanging ones */
@@ -28,6 +29,7 @@ static void workers_free(struct copy *c)
 		free(c->workers[i].buf);
 		free(c->workers[i].bad);
 		hash_free(c->workers[i].hash);
+		copy_bulk_free(&c->workers[i]);
 		str_free(&c->workers[i].log);
 		pthread_mutex_destroy(&c->workers[i].lock);
 	}
@@ -105,6 +107,7 @@ int copy_set_up(struct copy *c, struct err *e)
 	if ((c->o->dst >= 0 && probe_dst(c, e) < 0) || set_first(c, e) < 0)
 		return e->code;
 	copy_pool_init(c);
+	copy_bulk_open(c);
 	workers_init(c);
 	return copy_log_open(c, e);
 }
@@ -118,5 +121,6 @@ void copy_tear_down(struct copy *c)
 	manifest_set_free(c->have);
 	workers_free(c);
 	strv_free(&c->first);
+	btrfs_disk_close(c->bulk);
 	free(c->stack);
 }

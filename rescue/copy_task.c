@@ -50,6 +50,15 @@ bool copy_next(struct copy_worker *w, uint32_t *ret)
 	return false;
 }
 
+static void share(struct copy_worker *w, uint32_t from, uint32_t to, struct copy_task *ret)
+{
+	*ret = w->task;
+	ret->from = from;
+	ret->to = to;
+	(void)copy_dir_ref(ret->dir);
+	atomic_fetch_add(&ret->batch->refs, 1);
+}
+
 /* Takes what w has left, or half of it, off the end. */
 static bool take(struct copy_worker *w, bool all, struct copy_task *ret)
 {
@@ -61,17 +70,23 @@ static bool take(struct copy_worker *w, bool all, struct copy_task *ret)
 		if (!n)
 			return false;
 	} while (!atomic_compare_exchange_weak(&w->span, &s, s - n));
-	*ret = w->task;
-	ret->to = (uint32_t)s;
-	ret->from = ret->to - n;
-	(void)copy_dir_ref(ret->dir);
-	atomic_fetch_add(&ret->batch->refs, 1);
+	share(w, (uint32_t)s - n, (uint32_t)s, ret);
 	return true;
 }
 
 bool copy_take_rest(struct copy_worker *w, struct copy_task *ret)
 {
-	return take(w, true, ret);
+	bool more = take(w, true, ret);
+
+	if (!w->bulk_asks)
+		return more;
+	w->handed_back = true;
+	atomic_store(&w->c->bulk_off, true);
+	if (more)
+		ret->from = w->bulk_at;
+	else
+		share(w, w->bulk_at, w->bulk_at + 1, ret);
+	return true;
 }
 
 static bool steal(struct copy *c, struct copy_task *ret)

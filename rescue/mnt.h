@@ -42,6 +42,7 @@ struct mnt_info {
 	char *root;             /* what of the filesystem is mounted there: "/", "/@" */
 	char *options;          /* of this mount and of the filesystem, separated by commas */
 	bool read_only;
+	bool filesystem_read_only;      /* and every other mount of it, too */
 	dev_t dev;              /* major:minor of mountinfo */
 };
 

@@ -58,6 +58,7 @@ static void fill(struct mnt_info *ret, struct libmnt_fs *fs)
 		.dev = mnt_fs_get_devno(fs),
 	};
 	ret->read_only = mnt_has_option(ret->options, "ro");
+	ret->filesystem_read_only = mnt_has_option(own, "ro");
 }
 
 void mnt_info_free(struct mnt_info *i)

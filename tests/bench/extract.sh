@@ -107,6 +107,7 @@ for where in ${WHERE:-tmpfs disk}; do
 		mkdir "$W/src/tree" "$W/src/big"
 		cp -a --one-file-system "$TREE/." "$W/src/tree"
 		for i in 1 2; do head -c $((BIG / 2))M /dev/urandom >"$W/src/big/$i"; done
+		mount -o remount,ro "$W/src"            # as extract has it, and so for everybody
 		table "$where $fs $(find "$W/src/tree" -type f | wc -l) files" "$W/src/tree" "$W/dst/t" rescue cp rsync tar bsdtar
 		sed 's/^/    /' "$W/last"
 		table "$where $fs large files $BIG MiB" "$W/src/big" "$W/dst/t" rescue cp dd

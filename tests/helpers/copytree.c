@@ -86,9 +86,9 @@ int main(int argc, char **argv)
 	if (archive && r == 0)
 		r = arc_out_close(o.archive, &e);
 	getrusage(RUSAGE_SELF, &use);
-	printf("files %llu folders %llu others %llu present %llu lost %llu partial %llu attributes %llu bytes %llu peak %ld KiB\n",
+	printf("files %llu folders %llu others %llu present %llu lost %llu partial %llu attributes %llu bytes %llu bulk %llu peak %ld KiB\n",
 	       (unsigned long long)res.files, (unsigned long long)res.dirs, (unsigned long long)res.others, (unsigned long long)res.present,
-	       (unsigned long long)res.lost, (unsigned long long)res.partial, (unsigned long long)res.meta, (unsigned long long)res.bytes,
+	       (unsigned long long)res.lost, (unsigned long long)res.partial, (unsigned long long)res.meta, (unsigned long long)res.bytes, (unsigned long long)res.bulk,
 	       use.ru_maxrss);
 	if (r < 0)
 		fprintf(stderr, "%s\n", e.msg);
