@@ -6,7 +6,7 @@
  */
 #include "copy_int.h"
 
-#define DEPTH 3
+#define DEPTH (COPY_FLIGHT + 2)  /* two being read, one written, one that waits */
 #define FLUSH (16 * MIB)        /* what is in the cache goes to the disk in pieces of this */
 
 struct copy_behind {
@@ -88,14 +88,16 @@ struct copy_behind *copy_behind_new(struct copy_worker *w, int dst)
 	return NULL;
 }
 
-/* A buffer of COPY_BUF bytes that nobody uses; its content is written by copy_behind_put. */
-char *copy_behind_buffer(struct copy_behind *b)
+char *copy_behind_buffer(struct copy_behind *b, unsigned int k)
 {
+	unsigned int i;
+
 	pthread_mutex_lock(&b->lock);
-	while (b->filled - b->written == DEPTH)
+	i = b->filled + k;
+	while (i - b->written >= DEPTH)
 		pthread_cond_wait(&b->change, &b->lock);
 	pthread_mutex_unlock(&b->lock);
-	return b->buf[b->filled % DEPTH];
+	return b->buf[i % DEPTH];
 }
 
 int copy_behind_put(struct copy_behind *b, size_t n, uint64_t off)

@@ -125,40 +125,101 @@ static int emit(struct copy_worker *w, int dst, const char *buf, size_t n, uint6
 	return copy_write_at(w, dst, buf + (at - off), (size_t)(end - at), at);
 }
 
+/* The first range that could not be read of a piece that begins at `at`, before it is read. */
+static size_t first_bad(const struct copy_worker *w, uint64_t at)
+{
+	bool joins = w->n_bad && w->bad[w->n_bad - 1].off + w->bad[w->n_bad - 1].len == at;
+
+	return w->n_bad - joins;
+}
+
 /* Reads a piece and hashes it, or takes the one that is there. *ret_bad is its first range that could not be read. */
 static ssize_t get_piece(struct copy_worker *w, int src, char *buf, size_t want, uint64_t at, size_t *ret_bad)
 {
 	ssize_t got = (ssize_t)w->ahead;
 
-	*ret_bad = got ? 0 : w->n_bad;
+	*ret_bad = got ? 0 : first_bad(w, at);
 	w->ahead = 0;
 	if (got)
 		return got;
-	if (w->n_bad && w->bad[w->n_bad - 1].off + w->bad[w->n_bad - 1].len == at)
-		(*ret_bad)--;
 	got = copy_read(w, src, buf, want, at);
 	if (w->hash && got > 0)
 		hash_add(w->hash, buf, (size_t)got);
 	return got;
 }
 
+static int put_piece(struct copy_worker *w, int dst, const char *buf, size_t n, uint64_t at, size_t bad)
+{
+	int r;
+
+	if (!w->behind)
+		return emit(w, dst, buf, n, at, bad);
+	if (bad == w->n_bad)
+		return copy_behind_put(w->behind, n, at);
+	r = copy_behind_wait(w->behind);
+	if (r == 0)
+		r = emit(w, dst, buf, n, at, bad);
+	return r < 0 ? r : copy_behind_put(w->behind, 0, at);   /* its buffer is used up */
+}
+
 /* One buffer full: read, hashed, written. Bytes, 0 at the end, or -errno of the destination. */
 static ssize_t copy_piece(struct copy_worker *w, int src, int dst, size_t want, uint64_t at)
 {
-	char *buf = w->behind ? copy_behind_buffer(w->behind) : w->buf;
+	char *buf = w->behind ? copy_behind_buffer(w->behind, 0) : w->buf;
 	size_t bad;
 	ssize_t got = get_piece(w, src, buf, want, at, &bad);
 	int r;
 
 	if (got <= 0)
 		return 0;
-	if (dst < 0)
-		return got;
-	if (w->behind && bad == w->n_bad)
-		r = copy_behind_put(w->behind, (size_t)got, at);
-	else if ((r = w->behind ? copy_behind_wait(w->behind) : 0) == 0)
-		r = emit(w, dst, buf, (size_t)got, at, bad);
+	r = dst < 0 ? 0 : put_piece(w, dst, buf, (size_t)got, at, bad);
 	return r < 0 ? r : got;
+}
+
+static size_t piece(uint64_t at, uint64_t to)
+{
+	return at >= to ? 0 : to - at > COPY_BUF ? COPY_BUF : (size_t)(to - at);
+}
+
+/* copy_piece where the next pieces are asked for already. What did not come as it should is read again, with care. */
+static ssize_t copy_landed(struct copy_worker *w, struct copy_flight *f, int src, int dst, size_t want, uint64_t at)
+{
+	char *buf = copy_behind_buffer(w->behind, 0);
+	ssize_t got = copy_flight_take(w, f);
+	size_t bad = first_bad(w, at);
+	int r;
+
+	if (got < (ssize_t)want)
+		got = copy_read(w, src, buf, want, at);
+	if (got <= 0)
+		return 0;
+	got = got > (ssize_t)want ? (ssize_t)want : got;
+	if (w->hash)
+		hash_add(w->hash, buf, (size_t)got);
+	r = put_piece(w, dst, buf, (size_t)got, at, bad);
+	return r < 0 ? r : got;
+}
+
+/* copy_stretch of a big file, all of it, that does not go through the page cache. */
+static int copy_in_flight(struct copy_worker *w, struct copy_flight *f, int src, int dst, uint64_t to, uint64_t *ret_end)
+{
+	uint64_t asked = 0, at = 0;
+	ssize_t got;
+
+	while (at < to && !copy_stopped(w->c)) {
+		while (w->direct_src && asked < to && copy_flight_count(f) < COPY_FLIGHT &&
+		       copy_flight_send(w, f, src, copy_behind_buffer(w->behind, copy_flight_count(f)), COPY_BUF, asked))
+			asked += piece(asked, to);
+		got = copy_flight_count(f) ? copy_landed(w, f, src, dst, piece(at, to), at) : copy_piece(w, src, dst, piece(at, to), at);
+		if (got < 0)
+			return (int)got;
+		at += (uint64_t)got;
+		if (got == 0 || (at < to && at % COPY_BUF))
+			break;          /* the file ends here by now */
+		asked = asked > at ? asked : at;
+	}
+	*ret_end = at;
+	return 0;
 }
 
 /* It reads where the blocks are before it returns. */
@@ -179,7 +240,7 @@ static int copy_stretch(struct copy_worker *w, int src, int dst, uint64_t from, 
 
 		if (!w->direct_src && to - at > AHEAD && at % AHEAD == 0)
 			read_ahead(w, src, at + AHEAD);
-		got = copy_piece(w, src, dst, to - at > COPY_BUF ? COPY_BUF : (size_t)(to - at), at);
+		got = copy_piece(w, src, dst, piece(at, to), at);
 		if (got < 0)
 			return (int)got;
 		if (got == 0)
@@ -244,12 +305,19 @@ static bool is_sparse(const struct statx *st)
 
 static int copy_content(struct copy_worker *w, int src, int dst, const struct statx *st, bool sparse)
 {
+	struct copy_flight *f = NULL;
 	uint64_t end = 0;
 	int r, late = 0;
 
 	if (dst >= 0 && st->stx_size >= COPY_BEHIND_MIN)
 		w->behind = copy_behind_new(w, dst);
-	r = sparse ? copy_sparse(w, src, dst, st->stx_size) : copy_stretch(w, src, dst, 0, st->stx_size, &end);
+	if (w->behind && w->direct_src && !w->direct_dst && !sparse)
+		f = copy_flight_new();
+	if (f)
+		r = copy_in_flight(w, f, src, dst, st->stx_size, &end);
+	else
+		r = sparse ? copy_sparse(w, src, dst, st->stx_size) : copy_stretch(w, src, dst, 0, st->stx_size, &end);
+	copy_flight_end(w, f);          /* into buffers of behind */
 	if (w->behind)
 		late = copy_behind_end(w->behind);
 	w->behind = NULL;

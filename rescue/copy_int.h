@@ -263,9 +263,18 @@ char *copy_buffer_get(struct copy *c);                  /* COPY_BUF bytes, align
 void copy_buffer_put(struct copy *c, char *buf);        /* owns buf from here on */
 void copy_buffers_free(struct copy *c);
 
+/* copy_flight.c */
+#define COPY_FLIGHT 2
+struct copy_flight *copy_flight_new(void);              /* NULL: not with this kernel */
+unsigned int copy_flight_count(const struct copy_flight *f);    /* that were sent and not taken: at most COPY_FLIGHT */
+/* Asks for n bytes into buf (both aligned for O_DIRECT), which stays alone until it is taken. False: nothing was asked for. */
+bool copy_flight_send(struct copy_worker *w, struct copy_flight *f, int fd, char *buf, size_t n, uint64_t off);
+ssize_t copy_flight_take(struct copy_worker *w, struct copy_flight *f);         /* waits for the oldest one: bytes, or -errno */
+void copy_flight_end(struct copy_worker *w, struct copy_flight *f);             /* waits for all, frees; NULL is fine */
+
 /* copy_behind.c */
 struct copy_behind *copy_behind_new(struct copy_worker *w, int dst);    /* NULL: no thread to be had */
-char *copy_behind_buffer(struct copy_behind *b);                       /* waits for a free one */
+char *copy_behind_buffer(struct copy_behind *b, unsigned int k);        /* waits for the one that is put after k others */
 int copy_behind_put(struct copy_behind *b, size_t n, uint64_t off);     /* 0, or -errno of an earlier one */
 int copy_behind_wait(struct copy_behind *b);                            /* until all is written; the same */
 int copy_behind_end(struct copy_behind *b);                             /* waits, frees; the same */

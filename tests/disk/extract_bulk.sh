@@ -186,7 +186,7 @@ hanging() { # SECONDS [OPTION...]: the server stops where f30 lies, and goes on 
 	[ -s "$W/out" ] || fail "it still waits for the disk"
 	kill -CONT $server; wait $p || rc=$?
 }
-hanging 4 patience=2
+hanging 3 patience=2
 equal "$rc$(cut -d: -f1,2 "$W/logs/losses.txt")" "0partial: /a/f30" "losses after a late answer"
 rm "$W/dst/to/a/f30"; equal "$(diff -r "$W/m" "$W/dst/to" 2>/dev/null)" "Only in $W/m/a: f30" "everything else after a late answer"
 equal "$(cut -d' ' -f1-3 "$W/out")" "files 120 folders" "files after a late answer"
