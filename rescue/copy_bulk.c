@@ -34,7 +34,7 @@ void copy_bulk_open(struct copy *c)
 {
 	const struct copy_opts *o = c->o;
 
-	if (o->dst >= 0 && !c->same_fs && (o->proof == COPY_PROOF_CSUM || o->proof == COPY_PROOF_OLDER))
+	if (o->dst >= 0 && !c->same_fs && o->proof != COPY_PROOF_IGNORED)
 		c->bulk = btrfs_disk_open(o->src);
 }
 
