@@ -53,19 +53,15 @@ static int search(int fd, const struct range *k, void *buf, size_t n, struct btr
 	return 0;
 }
 
-int btrfs_disk_inodes(const struct btrfs_disk *d, int fd, uint64_t first, uint64_t last, void *buf, size_t n, struct btrfs_items *ret, bool *ret_cut)
+int btrfs_disk_inodes(int fd, uint64_t first, uint64_t last, void *buf, size_t n, struct btrfs_items *ret)
 {
-	struct range k = { .objectid = first, .objectid_end = last, .offset_end = UINT64_MAX };
-	struct btrfs_items l;
-	struct btrfs_item i;
-	int r = search(fd, &k, buf, n, ret);
+	return search(fd, &(struct range){ .objectid = first, .objectid_end = last, .offset_end = UINT64_MAX }, buf, n, ret);
+}
 
-	if (r < 0)
-		return r;
-	for (l = *ret; btrfs_item_next(&l, &i);)
-		;
-	*ret_cut = (size_t)(l.end - l.at) < d->node;
-	return 0;
+/* No item is larger than a tree block. */
+bool btrfs_disk_cut_off(const struct btrfs_disk *d, const struct btrfs_items *rest)
+{
+	return (size_t)(rest->end - rest->at) < d->node;
 }
 
 /* ---- where things lie ---- */
@@ -95,15 +91,14 @@ static void open_devices(struct btrfs_disk *d, uint64_t max_id)
 {
 	for (uint64_t id = 1; id <= max_id && id <= DEVICES; id++) {
 		struct btrfs_ioctl_dev_info_args a = { .devid = id };
+		AUTO_CLOSE int dev = -1;
 		struct stat st;
 
 		if (ioctl(d->fd, BTRFS_IOC_DEV_INFO, &a) < 0 || !a.path[0])
 			continue;
-		d->device[id] = open((const char *)a.path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-		if (d->device[id] >= 0 && (fstat(d->device[id], &st) < 0 || !S_ISBLK(st.st_mode))) {
-			close(d->device[id]);
-			d->device[id] = -1;
-		}
+		dev = open((const char *)a.path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+		if (dev >= 0 && fstat(dev, &st) == 0 && S_ISBLK(st.st_mode))
+			d->device[id] = take_fd(&dev);
 	}
 }
 
@@ -111,12 +106,9 @@ static void open_devices(struct btrfs_disk *d, uint64_t max_id)
 static bool nothing_changes(int fd)
 {
 	AUTO_FREE char *path = xasprintf("/proc/self/fd/%d", fd);
-	struct mnt_info m = { 0 };
-	struct err e = ERR_INIT;
-	bool fixed = mnt_of(path, &m, &e) == 0 && m.filesystem_read_only;
+	CLEANUP(mnt_info_free) struct mnt_info m = { 0 };
 
-	mnt_info_free(&m);
-	return fixed;
+	return mnt_of(path, &m, NULL) == 0 && m.filesystem_read_only;
 }
 
 static bool set_up(struct btrfs_disk *d, int fd)

@@ -18,11 +18,10 @@ struct btrfs_disk *btrfs_disk_open(int fd);
 void btrfs_disk_close(struct btrfs_disk *d);
 uint32_t btrfs_disk_sector(const struct btrfs_disk *d);         /* bytes */
 
-/*
- * Items of the inodes first..last of the subvolume that the folder `fd` lies in, as many as fit into buf; *ret points into it. *ret_cut: what comes
- * behind the last item may be missing. 0, or -errno.
- */
-int btrfs_disk_inodes(const struct btrfs_disk *d, int fd, uint64_t first, uint64_t last, void *buf, size_t n, struct btrfs_items *ret, bool *ret_cut);
+/* Items of the inodes first..last of the subvolume that the folder `fd` lies in, as many as fit into buf; *ret points into it. 0, or -errno. */
+int btrfs_disk_inodes(int fd, uint64_t first, uint64_t last, void *buf, size_t n, struct btrfs_items *ret);
+/* rest: of that answer, behind its last item. True: there may have been more. */
+bool btrfs_disk_cut_off(const struct btrfs_disk *d, const struct btrfs_items *rest);
 
 /* len bytes at the address `at`, both whole sectors, into buf (aligned for O_DIRECT). 0, or -errno; -ERANGE: not in one piece on one device. */
 int btrfs_disk_read(const struct btrfs_disk *d, uint64_t at, uint64_t len, void *buf);

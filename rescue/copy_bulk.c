@@ -96,48 +96,48 @@ static uint64_t run_end(const struct copy_batch *b, const struct copy_ent *ent)
 }
 
 /* Of what lies between these inodes, only the batch's own. When the answer was cut off, its last file may be, too. */
-static void take(struct copy_worker *w, const struct copy_ent *ent, uint64_t last, struct btrfs_items *l, bool cut)
+static void take(struct copy_worker *w, const struct copy_ent *ent, uint64_t last, struct btrfs_items *l)
 {
 	const struct copy_ent *end = w->task.batch->ent + w->task.batch->n;
 	uint32_t sector = btrfs_disk_sector(w->c->bulk);
 	struct copy_bulk *b = w->bulk;
+	uint64_t seen = last;
 
 	b->n = b->next = 0;
-	b->covered = last;
 	while (b->n < RUN && btrfs_small_next(l, sector, &b->file[b->n])) {
-		uint64_t ino = b->file[b->n].ino;
-
-		while (ent < end && ent->ino < ino)
+		seen = b->file[b->n].ino;
+		while (ent < end && ent->ino < seen)
 			ent++;
-		b->n += ent < end && ent->ino == ino;
-		if (cut || b->n == RUN)
-			b->covered = ino;
+		b->n += ent < end && ent->ino == seen;
 	}
-	if (cut && b->n && b->n < RUN)
-		b->covered = b->file[--b->n].ino - 1;
+	if (b->n == RUN)
+		b->covered = seen;
+	else if (!btrfs_disk_cut_off(w->c->bulk, l))
+		b->covered = last;
+	else
+		b->covered = b->n ? b->file[--b->n].ino - 1 : seen;
 }
 
 static bool look_up(struct copy_worker *w, const struct copy_ent *ent)
 {
-	struct copy_bulk *b = bulk_of(w);
 	uint64_t last = run_end(w->task.batch, ent);
+	struct copy_bulk *b = w->bulk;
 	struct btrfs_items l = { 0 };
-	bool cut = false;
 	int r;
 
 	b->batch = NULL;
 	ask(w, ent, NOT_TIMED);
-	r = btrfs_disk_inodes(w->c->bulk, w->task.dir->src, ent->ino, last, b->items, sizeof(b->items), &l, &cut);
+	r = btrfs_disk_inodes(w->task.dir->src, ent->ino, last, b->items, sizeof(b->items), &l);
 	if (!answered(w, r) || r < 0)
 		return false;
-	take(w, ent, last, &l, cut);
+	take(w, ent, last, &l);
 	b->batch = w->task.batch;
 	return true;
 }
 
 static bool is_usable(const struct btrfs_small *f)
 {
-	return f->plain && f->st.stx_nlink == 1 && f->st.stx_size <= COPY_BUF && f->st.stx_blocks * 512 >= f->st.stx_size;
+	return f->plain && f->st.stx_nlink == 1 && f->st.stx_size <= COPY_BUF && !copy_is_sparse(&f->st);
 }
 
 const struct btrfs_small *copy_bulk_find(struct copy_worker *w, const struct copy_ent *ent, struct statx *ret)

@@ -298,7 +298,7 @@ static bool clone_data(struct copy_worker *w, int src, int dst, uint64_t size)
 	return w->c->same_fs && size >= CLONE_MIN && ioctl(dst, FICLONE, src) == 0;
 }
 
-static bool is_sparse(const struct statx *st)
+bool copy_is_sparse(const struct statx *st)
 {
 	return st->stx_blocks * 512 < st->stx_size;
 }
@@ -340,7 +340,7 @@ static void punch_bad(struct copy_worker *w, int dst, uint64_t size)
 
 static int copy_any(struct copy_worker *w, int src, int dst, const struct statx *st)
 {
-	bool sparse = is_sparse(st);
+	bool sparse = copy_is_sparse(st);
 	int r;
 
 	if (st->stx_size > COPY_BUF)
@@ -365,7 +365,7 @@ void copy_data_ahead(struct copy_worker *w, int src, const struct statx *st)
 	size_t bad;
 	ssize_t got;
 
-	if (st->stx_size > COPY_BUF || is_sparse(st))
+	if (st->stx_size > COPY_BUF || copy_is_sparse(st))
 		return;
 	copy_direct_from(w, src, st->stx_size);
 	got = get_piece(w, src, w->buf, (size_t)st->stx_size, 0, &bad);

@@ -242,6 +242,7 @@ void copy_entry(struct copy_worker *w, struct copy_dir *d, const struct copy_ent
 int copy_data(struct copy_worker *w, int src, int dst, const struct statx *st);
 /* Reads up to n bytes at off into buf; ranges that cannot be read become zeros and are noted. Bytes (short only at the end), or -errno: none at all. */
 ssize_t copy_read(struct copy_worker *w, int fd, char *buf, size_t n, uint64_t off);
+bool copy_is_sparse(const struct statx *st);            /* as far as its blocks tell: holes are looked for */
 void copy_data_begin(struct copy_worker *w);
 void copy_data_ahead(struct copy_worker *w, int src, const struct statx *st);   /* reads a small file, for the copy_data that follows */
 int copy_write_at(struct copy_worker *w, int dst, const char *buf, size_t n, uint64_t off);       /* all of it; -errno */
